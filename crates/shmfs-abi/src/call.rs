@@ -1,0 +1,111 @@
+//! What a process can ask of the engine.
+
+use crate::{AttachFlags, ByteLen, GetFlags, Gid, Key, Name, ObjectId, OpenFlags, Shmid, Slot, Ticket, Uid};
+
+/// One request to the namespace. The caller's [`Cred`](crate::Cred) and the time come beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "fields are named after the arguments of the calls")]
+pub enum Call {
+    /// `shmget(2)`. Reply: `Shmid`.
+    ShmGet { key: Key, size: ByteLen, flags: GetFlags },
+    /// `shmat(2)`: may this process map it? Reply: `Attached`, with a descriptor; the caller's count is
+    /// already one higher.
+    ShmAttach { shmid: Shmid, flags: AttachFlags },
+    /// The caller's last attach of a segment that is marked for removal has ended. Reply: `Done`.
+    ShmDetached { slot: Slot },
+    /// `shmctl(IPC_STAT)`. Reply: `Stat`.
+    ShmStat { shmid: Shmid },
+    /// `shmctl(SHM_STAT)` by index, or `SHM_STAT_ANY` (no permission asked). Reply: `Stat`.
+    ShmStatIndex { index: i32, any: bool },
+    /// `shmctl(IPC_SET)`. Reply: `Done`.
+    ShmSet { shmid: Shmid, uid: Uid, gid: Gid, mode: u32 },
+    /// `shmctl(IPC_RMID)`. Reply: `Done`.
+    ShmRemove { shmid: Shmid },
+    /// `shmctl(IPC_INFO)` and `SHM_INFO`. Reply: `ShmInfo`.
+    ShmInfo,
+    /// `shm_open(3)`. The mode comes after the umask. Reply: `Opened`, with a descriptor.
+    Open { name: Name, flags: OpenFlags, mode: u32 },
+    /// `shm_unlink(3)`. Reply: `Done`.
+    Unlink { name: Name },
+    /// `sem_open(3)`; `name` begins with `sem.`. Reply: `Opened` for one that exists, `Fresh` for an
+    /// unpublished one; both with a descriptor.
+    SemOpen { name: Name, flags: OpenFlags, mode: u32 },
+    /// The fresh semaphore is initialised: link its name if it is absent, else `EEXIST`. Reply: `Done`.
+    SemPublish { ticket: Ticket },
+    /// Before the size of an object grows to `size` through a descriptor: charge it. The descriptor
+    /// comes with the message; `object` is 0 on the wire, the broker fills it in. Reply: `Done`.
+    Reserve { object: ObjectId, size: ByteLen },
+    /// After an object's size shrank, or did not grow as reserved: charge what it is. `object` as above.
+    /// Reply: `Done`.
+    Settle { object: ObjectId },
+    /// The text of a /proc file as this store sees it. Reply: `Text`, with a descriptor.
+    ProcText { file: ProcFile },
+    /// The first object after `after` by number, for listings. Reply: `Row` or `End`.
+    Next { after: ObjectId },
+    /// What the store uses and has served. Reply: `Usage`.
+    Usage,
+}
+
+/// The kernel files that a store answers for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProcFile {
+    /// /proc/sysvipc/shm
+    SysvipcShm,
+    /// /proc/sys/kernel/shmmax
+    Shmmax,
+    /// /proc/sys/kernel/shmall
+    Shmall,
+    /// /proc/sys/kernel/shmmni
+    Shmmni,
+}
+
+macro_rules! call_names {
+    ($($variant:ident = $text:literal),* $(,)?) => {
+        /// The name under which a call is counted: the C function that a program called.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[allow(missing_docs, reason = "the names are the C functions'")]
+        #[repr(u8)]
+        pub enum CallName { $($variant),* }
+
+        impl CallName {
+            /// Every name, in the order of its number.
+            pub const ALL: &'static [CallName] = &[$(CallName::$variant),*];
+
+            /// The name in C.
+            pub const fn text(self) -> &'static str {
+                match self { $(CallName::$variant => $text),* }
+            }
+        }
+    };
+}
+
+call_names! {
+    Shmget = "shmget", Shmat = "shmat", Shmdt = "shmdt", Shmctl = "shmctl",
+    ShmOpen = "shm_open", ShmUnlink = "shm_unlink", SemOpen = "sem_open",
+    Truncate = "ftruncate", Proc = "proc", Fork = "fork",
+}
+
+impl Call {
+    /// The name under which this call is counted; nothing for the second halves of calls and for visitors.
+    pub const fn name(&self) -> Option<CallName> {
+        match self {
+            Call::ShmGet { .. } => Some(CallName::Shmget),
+            Call::ShmAttach { .. } => Some(CallName::Shmat),
+            Call::ShmStat { .. }
+            | Call::ShmStatIndex { .. }
+            | Call::ShmSet { .. }
+            | Call::ShmRemove { .. }
+            | Call::ShmInfo => Some(CallName::Shmctl),
+            Call::Open { .. } => Some(CallName::ShmOpen),
+            Call::Unlink { .. } => Some(CallName::ShmUnlink),
+            Call::SemOpen { .. } => Some(CallName::SemOpen),
+            Call::Reserve { .. } => Some(CallName::Truncate),
+            Call::ProcText { .. } => Some(CallName::Proc),
+            Call::ShmDetached { .. }
+            | Call::SemPublish { .. }
+            | Call::Settle { .. }
+            | Call::Next { .. }
+            | Call::Usage => None,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! One object as a listing shows it.
+
+use crate::{ByteLen, Gid, Key, Name, ObjectId, Pid, Shmid, Time, Uid};
+
+/// Which door an object came in by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Door {
+    /// System V.
+    Sysv,
+    /// POSIX.
+    Posix,
+}
+
+/// What an object is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// A System V segment.
+    Segment,
+    /// A POSIX shared memory object.
+    Object,
+    /// A POSIX named semaphore.
+    Semaphore,
+}
+
+/// One object as a listing shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The object.
+    pub object: ObjectId,
+    /// Its door.
+    pub door: Door,
+    /// Its kind.
+    pub kind: Kind,
+    /// System V: its id.
+    pub shmid: Option<Shmid>,
+    /// System V: its key.
+    pub key: Option<Key>,
+    /// POSIX: its name; nothing once it is unlinked.
+    pub name: Option<Name>,
+    /// Size in bytes.
+    pub size: ByteLen,
+    /// In memory, in bytes.
+    pub allocated: ByteLen,
+    /// System V: attaches.
+    pub nattch: Option<u64>,
+    /// Permission bits, without marks.
+    pub mode: u32,
+    /// Owner.
+    pub uid: Uid,
+    /// Owner's group.
+    pub gid: Gid,
+    /// Creator.
+    pub cpid: Pid,
+    /// System V: who attached or detached last.
+    pub lpid: Option<Pid>,
+    /// Removed or unlinked, and still in use.
+    pub removed: bool,
+    /// When it was created.
+    pub created: Time,
+}
