@@ -1,0 +1,44 @@
+//! The operating system made safe for shmfs, without the standard library and without a C library of its own.
+//!
+//! Everything that needs `unsafe` to speak to the kernel is here, behind functions that do not. Errors are
+//! the kernel's numbers, as [`Errno`].
+//!
+//! Owns: system calls, descriptors, memfds, the hidden tmpfs, mappings, sockets, locks, growing tables.
+//! Leaves to others: what any of it is for.
+#![cfg_attr(not(test), no_std)]
+#![allow(unsafe_code, reason = "this crate is where the kernel is spoken to; see ARCHITECTURE.md, code map")]
+
+pub mod fd;
+pub mod futex;
+pub mod grow;
+pub mod lease;
+pub mod lock;
+pub mod map;
+pub mod mark;
+pub mod memfd;
+mod message;
+pub mod process;
+pub mod raw;
+mod signal;
+pub mod socket;
+mod text;
+pub mod time;
+pub mod tmpfs;
+mod userns;
+pub mod watch;
+
+pub use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+pub use shmfs_abi::Errno;
+
+/// The result of asking the kernel.
+pub type Result<T> = core::result::Result<T, Errno>;
+
+/// The kernel's number out of rustix's type.
+pub(crate) fn errno(error: rustix::io::Errno) -> Errno {
+    Errno(error.raw_os_error())
+}
+
+/// Asks again for as long as a signal interrupts the call.
+pub(crate) fn retry<T>(act: impl FnMut() -> rustix::io::Result<T>) -> Result<T> {
+    rustix::io::retry_on_intr(act).map_err(errno)
+}

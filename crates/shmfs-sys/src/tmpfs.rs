@@ -1,0 +1,153 @@
+//! A tmpfs of our own that is mounted nowhere: the kernel holds every writer of its files to its size.
+//!
+//! Owns: the mount, by its descriptor; the files in it die with their last descriptor or name, and the mount
+//! with its last descriptor.
+//! Leaves to others: who may have which file.
+//! Not done: huge pages; the size of a mount made in a user namespace cannot be changed ([`Hidden::resize`]).
+
+use crate::{Errno, Result, errno, retry, text::Text, text::fd_path, userns};
+use core::ffi::CStr;
+use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{self, AtFlags, CWD, Mode, OFlags},
+    mount::{self, FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags},
+};
+use shmfs_abi::ByteLen;
+
+/// A tmpfs without a place in any directory tree.
+#[derive(Debug)]
+pub struct Hidden {
+    mount: OwnedFd,
+}
+
+/// What a mount has room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    /// All of it, in bytes.
+    pub size: ByteLen,
+    /// What is free, in bytes.
+    pub free: ByteLen,
+    /// Files and directories that it can hold.
+    pub inodes: u64,
+    /// How many more there can be.
+    pub inodes_free: u64,
+}
+
+impl Hidden {
+    /// Makes one of `size_bytes`, rounded up to pages, for `nr_inodes` files and its root directory, which
+    /// belongs to the caller. A process that may not mount makes it by a child in a user namespace.
+    ///
+    /// # Errors
+    /// `EPERM`, `EACCES` or `ENOSPC` where neither is allowed; as `fsopen(2)`.
+    pub fn make(size_bytes: u64, nr_inodes: u64) -> Result<Hidden> {
+        let mount = match mount_here(size_bytes, nr_inodes) {
+            Err(Errno::EPERM) => userns::mount_by_child(size_bytes, nr_inodes)?,
+            made => made?,
+        };
+        Ok(Hidden { mount })
+    }
+
+    /// Makes one by the child in a user namespace, as a process does that may not mount.
+    ///
+    /// # Errors
+    /// As [`Hidden::make`].
+    pub fn make_by_child(size_bytes: u64, nr_inodes: u64) -> Result<Hidden> {
+        userns::mount_by_child(size_bytes, nr_inodes).map(|mount| Hidden { mount })
+    }
+
+    /// Creates a file that has no name; it can be given one by [`link`](Hidden::link). The umask applies.
+    ///
+    /// # Errors
+    /// As `open(2)` with `O_TMPFILE`: `ENOSPC` beyond the mount's inodes.
+    pub fn create_unnamed(&self, mode: u32) -> Result<OwnedFd> {
+        self.open(b".", OFlags::TMPFILE, mode)
+    }
+
+    /// Creates a file with a name that must be absent. The umask applies.
+    ///
+    /// # Errors
+    /// As `open(2)` with `O_CREAT|O_EXCL`.
+    pub fn create(&self, name: &[u8], mode: u32) -> Result<OwnedFd> {
+        self.open(name, OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode)
+    }
+
+    fn open(&self, name: &[u8], flags: OFlags, mode: u32) -> Result<OwnedFd> {
+        let flags = flags | OFlags::RDWR | OFlags::CLOEXEC;
+        retry(|| fs::openat(&self.mount, name, flags, Mode::from_raw_mode(mode & 0o7777)))
+    }
+
+    /// Gives a name, which must be absent, to a file of this mount.
+    ///
+    /// # Errors
+    /// As `linkat(2)`: `EEXIST`, `EXDEV` for a file of another mount.
+    pub fn link(&self, file: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+        let path = fd_path(file);
+        fs::linkat(CWD, path.as_c_str(), &self.mount, name, AtFlags::SYMLINK_FOLLOW).map_err(errno)
+    }
+
+    /// Takes a name away.
+    ///
+    /// # Errors
+    /// As `unlinkat(2)`.
+    pub fn unlink(&self, name: &[u8]) -> Result<()> {
+        fs::unlinkat(&self.mount, name, AtFlags::empty()).map_err(errno)
+    }
+
+    /// What it has room for.
+    ///
+    /// # Errors
+    /// As `fstatfs(2)`.
+    pub fn room(&self) -> Result<Room> {
+        let told = fs::fstatfs(&self.mount).map_err(errno)?;
+        let unit = told.f_bsize as u64;
+        Ok(Room {
+            size: ByteLen(told.f_blocks * unit),
+            free: ByteLen(told.f_bfree * unit),
+            inodes: told.f_files,
+            inodes_free: told.f_ffree,
+        })
+    }
+
+    /// Changes its size to `size_bytes`. Needs the right to mount in the namespace that made it, which a
+    /// process without privilege has lost with the child that made it.
+    ///
+    /// # Errors
+    /// `EPERM`; `EINVAL` below what is in use (`shmem_reconfigure`, mm/shmem.c).
+    pub fn resize(&self, size_bytes: u64) -> Result<()> {
+        let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
+        let picked = mount::fspick(&self.mount, c"", flags).map_err(errno)?;
+        set_number(&picked, c"size", size_bytes)?;
+        mount::fsconfig_reconfigure(&picked).map_err(errno)
+    }
+
+    /// The device number of its files (`st_dev`).
+    ///
+    /// # Errors
+    /// As `fstat(2)`.
+    pub fn dev(&self) -> Result<u64> {
+        crate::fd::facts(&self.mount).map(|facts| facts.identity.dev)
+    }
+}
+
+impl AsFd for Hidden {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.mount.as_fd()
+    }
+}
+
+/// Makes the mount in this process, which must have the right to.
+pub(crate) fn mount_here(size_bytes: u64, nr_inodes: u64) -> Result<OwnedFd> {
+    let options = mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(errno)?;
+    set_number(&options, c"size", size_bytes)?;
+    // The root directory is one of the inodes that the kernel counts.
+    set_number(&options, c"nr_inodes", nr_inodes.saturating_add(1))?;
+    mount::fsconfig_set_string(&options, c"mode", c"0700").map_err(errno)?;
+    mount::fsconfig_create(&options).map_err(errno)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    mount::fsmount(&options, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(errno)
+}
+
+fn set_number(options: &OwnedFd, key: &CStr, number: u64) -> Result<()> {
+    let text = Text::<24>::new().number(number);
+    mount::fsconfig_set_string(options, key, text.as_c_str()).map_err(errno)
+}
