@@ -1,0 +1,200 @@
+//! Calls as bodies: one layout for each shape of arguments.
+//!
+//! Owns: which layout a call has. Leaves to others: its header (`frame`), its meaning (`shmfs-core`).
+
+use crate::{
+    Malformed,
+    frame::{Frame, Sheet, slot, truth, zero},
+    op,
+    text::NameText,
+};
+use shmfs_abi::{
+    AttachFlags, ByteLen, Call, GetFlags, Gid, Key, ObjectId, OpenFlags, ProcFile, Shmid, Ticket, Uid,
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct GetBody {
+    size: u64,
+    key: i32,
+    flags: i32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct AttachBody {
+    shmid: i32,
+    flags: i32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct SlotBody {
+    slot: u32,
+    zero: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct ShmidBody {
+    shmid: i32,
+    zero: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct IndexBody {
+    index: i32,
+    any: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct SetBody {
+    shmid: i32,
+    uid: u32,
+    gid: u32,
+    mode: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct OpenBody {
+    flags: i32,
+    mode: u32,
+    name: NameText,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct ProcBody {
+    file: u32,
+    zero: u32,
+}
+
+/// Writes a call.
+pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
+    match *call {
+        Call::ShmGet { key, size, flags } => {
+            sheet.write(op::SHM_GET, &GetBody { size: size.0, key: key.0, flags: flags.bits() })
+        }
+        Call::ShmAttach { shmid, flags } => {
+            sheet.write(op::SHM_ATTACH, &AttachBody { shmid: shmid.0, flags: flags.bits() })
+        }
+        Call::ShmDetached { slot } => sheet.write(op::SHM_DETACHED, &SlotBody { slot: slot.0, zero: 0 }),
+        Call::ShmStat { shmid } => sheet.write(op::SHM_STAT, &ShmidBody { shmid: shmid.0, zero: 0 }),
+        Call::ShmStatIndex { index, any } => {
+            sheet.write(op::SHM_STAT_INDEX, &IndexBody { index, any: u32::from(any) })
+        }
+        Call::ShmSet { shmid, uid, gid, mode } => {
+            sheet.write(op::SHM_SET, &SetBody { shmid: shmid.0, uid: uid.0, gid: gid.0, mode })
+        }
+        Call::ShmRemove { shmid } => sheet.write(op::SHM_REMOVE, &ShmidBody { shmid: shmid.0, zero: 0 }),
+        Call::ShmInfo => sheet.write_empty(op::SHM_INFO),
+        Call::Open { name, flags, mode } => sheet.write(op::OPEN, &OpenBody::new(&name, flags, mode)),
+        Call::Unlink { name } => sheet.write(op::UNLINK, &NameText::new(&name)),
+        Call::SemOpen { name, flags, mode } => sheet.write(op::SEM_OPEN, &OpenBody::new(&name, flags, mode)),
+        Call::SemPublish { ticket } => sheet.write(op::SEM_PUBLISH, &ticket.0),
+        // Which object it is, the broker sees by the descriptor that comes along.
+        Call::Reserve { object: _, size } => sheet.write(op::RESERVE, &size.0),
+        Call::Settle { object: _ } => sheet.write_empty(op::SETTLE),
+        Call::ProcText { file } => sheet.write(op::PROC_TEXT, &ProcBody { file: file_number(file), zero: 0 }),
+        Call::Next { after } => sheet.write(op::NEXT, &after.0),
+        Call::Usage => sheet.write_empty(op::USAGE),
+    }
+}
+
+/// Reads a call.
+pub(crate) fn read(frame: &Frame<'_>) -> Result<Call, Malformed> {
+    match frame.op {
+        op::SHM_GET..=op::SHM_INFO => read_sysv(frame),
+        op::OPEN => {
+            let (name, flags, mode) = frame.body::<OpenBody>()?.parts()?;
+            Ok(Call::Open { name, flags, mode })
+        }
+        op::UNLINK => Ok(Call::Unlink { name: frame.body::<NameText>()?.name()? }),
+        op::SEM_OPEN => {
+            let (name, flags, mode) = frame.body::<OpenBody>()?.parts()?;
+            Ok(Call::SemOpen { name, flags, mode })
+        }
+        op::SEM_PUBLISH => Ok(Call::SemPublish { ticket: Ticket(frame.body()?) }),
+        op::RESERVE => Ok(Call::Reserve { object: ObjectId(0), size: ByteLen(frame.body()?) }),
+        op::SETTLE => frame.empty(Call::Settle { object: ObjectId(0) }),
+        op::PROC_TEXT => {
+            let body: ProcBody = frame.body()?;
+            zero(body.zero == 0, "proc text")?;
+            Ok(Call::ProcText { file: file_of(body.file)? })
+        }
+        op::NEXT => Ok(Call::Next { after: ObjectId(frame.body()?) }),
+        op::USAGE => frame.empty(Call::Usage),
+        other => Err(Malformed::Op(other)),
+    }
+}
+
+fn read_sysv(frame: &Frame<'_>) -> Result<Call, Malformed> {
+    match frame.op {
+        op::SHM_GET => {
+            let GetBody { size, key, flags } = frame.body()?;
+            let flags = GetFlags::from_bits_retain(flags);
+            Ok(Call::ShmGet { key: Key(key), size: ByteLen(size), flags })
+        }
+        op::SHM_ATTACH => {
+            let AttachBody { shmid, flags } = frame.body()?;
+            Ok(Call::ShmAttach { shmid: Shmid(shmid), flags: AttachFlags::from_bits_retain(flags) })
+        }
+        op::SHM_DETACHED => {
+            let body: SlotBody = frame.body()?;
+            zero(body.zero == 0, "detached")?;
+            Ok(Call::ShmDetached { slot: slot(body.slot)? })
+        }
+        op::SHM_STAT => Ok(Call::ShmStat { shmid: frame.body::<ShmidBody>()?.shmid()? }),
+        op::SHM_STAT_INDEX => {
+            let IndexBody { index, any } = frame.body()?;
+            Ok(Call::ShmStatIndex { index, any: truth(any, "any")? })
+        }
+        op::SHM_SET => {
+            let SetBody { shmid, uid, gid, mode } = frame.body()?;
+            Ok(Call::ShmSet { shmid: Shmid(shmid), uid: Uid(uid), gid: Gid(gid), mode })
+        }
+        op::SHM_REMOVE => Ok(Call::ShmRemove { shmid: frame.body::<ShmidBody>()?.shmid()? }),
+        op::SHM_INFO => frame.empty(Call::ShmInfo),
+        other => Err(Malformed::Op(other)),
+    }
+}
+
+impl ShmidBody {
+    fn shmid(&self) -> Result<Shmid, Malformed> {
+        zero(self.zero == 0, "shmid")?;
+        Ok(Shmid(self.shmid))
+    }
+}
+
+impl OpenBody {
+    fn new(name: &shmfs_abi::Name, flags: OpenFlags, mode: u32) -> OpenBody {
+        OpenBody { flags: flags.bits(), mode, name: NameText::new(name) }
+    }
+
+    fn parts(&self) -> Result<(shmfs_abi::Name, OpenFlags, u32), Malformed> {
+        Ok((self.name.name()?, OpenFlags::from_bits_retain(self.flags), self.mode))
+    }
+}
+
+const fn file_number(file: ProcFile) -> u32 {
+    match file {
+        ProcFile::SysvipcShm => 1,
+        ProcFile::Shmmax => 2,
+        ProcFile::Shmall => 3,
+        ProcFile::Shmmni => 4,
+    }
+}
+
+fn file_of(number: u32) -> Result<ProcFile, Malformed> {
+    match number {
+        1 => Ok(ProcFile::SysvipcShm),
+        2 => Ok(ProcFile::Shmmax),
+        3 => Ok(ProcFile::Shmall),
+        4 => Ok(ProcFile::Shmmni),
+        _ => Err(Malformed::Field("proc file")),
+    }
+}

@@ -1,0 +1,41 @@
+//! The messages between a process and its broker, as bytes of fixed layout.
+//!
+//! One message is one seqpacket: a header of 24 bytes and the body of its operation.
+//!
+//! ```text
+//! byte 0      4        6     8     16    20     24
+//!      "SHMF" version  op    seq   len   zero   body: len bytes
+//! ```
+//!
+//! Numbers are in the machine's byte order: both ends run on one machine. The layouts are the structures in
+//! `request`, `response` and the modules `*_body`. A decoder takes nothing on trust: the exact length, all
+//! padding, each number of an enumeration and each name is checked, and what breaks a rule is [`Malformed`].
+//! `seq` numbers the requests of one connection from 1; a response repeats it.
+//!
+//! Owns: layouts, version, operation numbers.
+//! Leaves to others: sending and receiving, descriptors (`shmfs-sys`), meaning (`shmfs-core`).
+#![no_std]
+
+mod call_body;
+mod frame;
+mod malformed;
+mod message;
+mod op;
+mod reason;
+mod reply_body;
+mod request;
+mod response;
+mod row_body;
+mod stat_body;
+mod text;
+mod usage_body;
+
+pub use malformed::Malformed;
+pub use message::{Hello, Refused, Request, Response, Role, Welcome};
+pub use reason::Reason;
+pub use request::{decode_request, encode_request};
+pub use response::{decode_response, encode_response};
+pub use shmfs_abi::limits::MESSAGE_BYTES;
+
+/// The version of the protocol that this crate speaks.
+pub const VERSION: u16 = 1;

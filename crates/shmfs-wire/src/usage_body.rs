@@ -1,0 +1,86 @@
+//! A store's use as a body.
+//!
+//! Owns: its layout. Leaves to others: when it is sent (`reply_body`).
+
+use crate::{Malformed, frame::zero};
+use shmfs_abi::{Backing, ByteLen, CallName, Created, Usage};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// `Usage`.
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub(crate) struct UsageBody {
+    size: u64,
+    used: u64,
+    peak: u64,
+    allocated: u64,
+    sysv: u64,
+    posix: u64,
+    unnamed: u64,
+    created_segments: u64,
+    created_objects: u64,
+    created_semaphores: u64,
+    clients: u64,
+    calls: [u64; CallName::ALL.len()],
+    backing: u32,
+    zero: u32,
+}
+
+impl UsageBody {
+    pub(crate) fn new(usage: &Usage) -> UsageBody {
+        UsageBody {
+            size: usage.size.0,
+            used: usage.used.0,
+            peak: usage.peak.0,
+            allocated: usage.allocated.0,
+            sysv: usage.sysv,
+            posix: usage.posix,
+            unnamed: usage.unnamed,
+            created_segments: usage.created.segments,
+            created_objects: usage.created.objects,
+            created_semaphores: usage.created.semaphores,
+            clients: usage.clients,
+            calls: usage.calls,
+            backing: backing_number(usage.backing),
+            zero: 0,
+        }
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage, Malformed> {
+        zero(self.zero == 0, "usage")?;
+        Ok(Usage {
+            size: ByteLen(self.size),
+            used: ByteLen(self.used),
+            peak: ByteLen(self.peak),
+            allocated: ByteLen(self.allocated),
+            backing: backing_of(self.backing)?,
+            sysv: self.sysv,
+            posix: self.posix,
+            unnamed: self.unnamed,
+            created: Created {
+                segments: self.created_segments,
+                objects: self.created_objects,
+                semaphores: self.created_semaphores,
+            },
+            clients: self.clients,
+            calls: self.calls,
+        })
+    }
+}
+
+const fn backing_number(backing: Backing) -> u32 {
+    match backing {
+        Backing::SealedMemfd => 1,
+        Backing::TmpfsFile => 2,
+        Backing::Memfd => 3,
+    }
+}
+
+fn backing_of(number: u32) -> Result<Backing, Malformed> {
+    match number {
+        1 => Ok(Backing::SealedMemfd),
+        2 => Ok(Backing::TmpfsFile),
+        3 => Ok(Backing::Memfd),
+        _ => Err(Malformed::Field("backing")),
+    }
+}

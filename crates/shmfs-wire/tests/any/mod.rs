@@ -1,0 +1,238 @@
+//! Every message, at random.
+
+use proptest::{array, collection::vec, option, prelude::*};
+use shmfs_abi::{
+    AttachFlags, Backing, ByteLen, Call, CallName, ClientId, Created, Door, Errno, GetFlags, Gid, IpcPerm,
+    Key, Kind, Name, ObjectId, OpenFlags, PageCount, Pid, ProcFile, Reply, Row, SegmentStat, ShmLimits,
+    ShmUsage, Shmid, Shortage, Slot, Ticket, Time, Uid, Usage,
+    limits::{NAME_BYTES, SLOTS},
+    store::Token,
+};
+use shmfs_wire::{Hello, Reason, Refused, Request, Response, Role, Welcome};
+
+fn name() -> impl Strategy<Value = Name> {
+    vec(any::<u8>(), 1..=NAME_BYTES).prop_filter_map("no name", |bytes| Name::new(&bytes).ok())
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    (0..SLOTS).prop_map(Slot)
+}
+
+fn number<T: std::fmt::Debug>(make: fn(u64) -> T) -> impl Strategy<Value = T> {
+    any::<u64>().prop_map(make)
+}
+
+fn shmid() -> impl Strategy<Value = Shmid> {
+    any::<i32>().prop_map(Shmid)
+}
+
+fn ids() -> impl Strategy<Value = (Uid, Gid)> {
+    any::<(u32, u32)>().prop_map(|(uid, gid)| (Uid(uid), Gid(gid)))
+}
+
+fn pid() -> impl Strategy<Value = Pid> {
+    any::<i32>().prop_map(Pid)
+}
+
+fn open() -> impl Strategy<Value = (Name, OpenFlags, u32)> {
+    (name(), any::<i32>().prop_map(OpenFlags::from_bits_retain), any::<u32>())
+}
+
+fn sysv_call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        any::<(i32, u64, i32)>().prop_map(|(key, size, flags)| Call::ShmGet {
+            key: Key(key),
+            size: ByteLen(size),
+            flags: GetFlags::from_bits_retain(flags),
+        }),
+        any::<(i32, i32)>().prop_map(|(shmid, flags)| Call::ShmAttach {
+            shmid: Shmid(shmid),
+            flags: AttachFlags::from_bits_retain(flags),
+        }),
+        slot().prop_map(|slot| Call::ShmDetached { slot }),
+        shmid().prop_map(|shmid| Call::ShmStat { shmid }),
+        any::<(i32, bool)>().prop_map(|(index, any)| Call::ShmStatIndex { index, any }),
+        (shmid(), ids(), any::<u32>()).prop_map(|(shmid, (uid, gid), mode)| Call::ShmSet {
+            shmid,
+            uid,
+            gid,
+            mode
+        }),
+        shmid().prop_map(|shmid| Call::ShmRemove { shmid }),
+        Just(Call::ShmInfo),
+    ]
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    const FILES: &[ProcFile] = &[ProcFile::SysvipcShm, ProcFile::Shmmax, ProcFile::Shmall, ProcFile::Shmmni];
+    prop_oneof![
+        8 => sysv_call(),
+        1 => open().prop_map(|(name, flags, mode)| Call::Open { name, flags, mode }),
+        1 => name().prop_map(|name| Call::Unlink { name }),
+        1 => open().prop_map(|(name, flags, mode)| Call::SemOpen { name, flags, mode }),
+        1 => number(Ticket).prop_map(|ticket| Call::SemPublish { ticket }),
+        1 => number(ByteLen).prop_map(|size| Call::Reserve { object: ObjectId(0), size }),
+        1 => Just(Call::Settle { object: ObjectId(0) }),
+        1 => proptest::sample::select(FILES).prop_map(|file| Call::ProcText { file }),
+        1 => number(ObjectId).prop_map(|after| Call::Next { after }),
+        1 => Just(Call::Usage),
+    ]
+}
+
+fn hello() -> impl Strategy<Value = Hello> {
+    let role = prop_oneof![Just(Role::Client), Just(Role::Visitor)];
+    let resume = option::of(any::<(u64, u64)>().prop_map(|(client, cookie)| (ClientId(client), cookie)));
+    (any::<[u8; 16]>(), role, resume).prop_map(|(token, role, resume)| Hello {
+        token: Token(token),
+        role,
+        resume,
+    })
+}
+
+pub fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        2 => hello().prop_map(Request::Hello),
+        1 => Just(Request::Fork),
+        1 => Just(Request::Born),
+        12 => call().prop_map(Request::Call),
+    ]
+}
+
+fn perm() -> impl Strategy<Value = IpcPerm> {
+    (ids(), ids(), any::<u32>()).prop_map(|((uid, gid), (cuid, cgid), mode)| IpcPerm {
+        uid,
+        gid,
+        cuid,
+        cgid,
+        mode,
+    })
+}
+
+fn stat() -> impl Strategy<Value = SegmentStat> {
+    let times = any::<(i64, i64, i64)>();
+    (perm(), any::<(i32, u16, u64, u64, u64)>(), times, pid(), pid()).prop_map(
+        |(perm, (key, seq, size, nattch, resident), (atime, dtime, ctime), cpid, lpid)| SegmentStat {
+            perm,
+            key: Key(key),
+            seq,
+            size: ByteLen(size),
+            atime,
+            dtime,
+            ctime,
+            cpid,
+            lpid,
+            nattch,
+            resident: PageCount(resident),
+        },
+    )
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let door = prop_oneof![Just(Door::Sysv), Just(Door::Posix)];
+    let kind = prop_oneof![Just(Kind::Segment), Just(Kind::Object), Just(Kind::Semaphore)];
+    let sysv = (option::of(shmid()), option::of(any::<i32>().prop_map(Key)), option::of(any::<u64>()));
+    let created = (any::<i64>(), 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| Time { seconds, nanos });
+    let rest = (ids(), any::<u32>(), pid(), option::of(pid()), any::<bool>(), created);
+    (any::<(u64, u64, u64)>(), door, kind, sysv, option::of(name()), rest).prop_map(
+        |((object, size, allocated), door, kind, (shmid, key, nattch), name, rest)| {
+            let ((uid, gid), mode, cpid, lpid, removed, created) = rest;
+            let (object, size, allocated) = (ObjectId(object), ByteLen(size), ByteLen(allocated));
+            Row {
+                object,
+                door,
+                kind,
+                shmid,
+                key,
+                name,
+                size,
+                allocated,
+                nattch,
+                mode,
+                uid,
+                gid,
+                cpid,
+                lpid,
+                removed,
+                created,
+            }
+        },
+    )
+}
+
+fn usage() -> impl Strategy<Value = Usage> {
+    let backing = prop_oneof![Just(Backing::SealedMemfd), Just(Backing::TmpfsFile), Just(Backing::Memfd)];
+    let calls = array::uniform::<_, { CallName::ALL.len() }>(any::<u64>());
+    (backing, any::<[u64; 11]>(), calls).prop_map(|(backing, n, calls)| Usage {
+        size: ByteLen(n[0]),
+        used: ByteLen(n[1]),
+        peak: ByteLen(n[2]),
+        allocated: ByteLen(n[3]),
+        backing,
+        sysv: n[4],
+        posix: n[5],
+        unnamed: n[6],
+        created: Created { segments: n[7], objects: n[8], semaphores: n[9] },
+        clients: n[10],
+        calls,
+    })
+}
+
+fn info() -> impl Strategy<Value = Reply> {
+    (any::<(u64, u32, u64)>(), any::<(u32, u64, u64, u64)>(), any::<i32>()).prop_map(
+        |((shmmax, shmmni, shmall), (segments, total, resident, swapped), highest)| Reply::ShmInfo {
+            limits: ShmLimits { shmmax, shmmni, shmall },
+            usage: ShmUsage {
+                segments,
+                total: PageCount(total),
+                resident: PageCount(resident),
+                swapped: PageCount(swapped),
+            },
+            highest,
+        },
+    )
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        Just(Reply::Done),
+        (0..=i32::MAX).prop_map(|shmid| Reply::Shmid(Shmid(shmid))),
+        (slot(), number(ObjectId), number(ByteLen)).prop_map(|(slot, object, size)| Reply::Attached {
+            slot,
+            object,
+            size
+        }),
+        (shmid(), stat()).prop_map(|(shmid, stat)| Reply::Stat { shmid, stat }),
+        info(),
+        number(ObjectId).prop_map(|object| Reply::Opened { object }),
+        (number(ObjectId), number(Ticket)).prop_map(|(object, ticket)| Reply::Fresh { object, ticket }),
+        Just(Reply::Text),
+        row().prop_map(Reply::Row),
+        Just(Reply::End),
+        usage().prop_map(Reply::Usage),
+    ]
+}
+
+fn refused() -> impl Strategy<Value = Refused> {
+    let shortage = any::<(u64, u64, u64)>().prop_map(|(asked_bytes, free_bytes, limit_bytes)| Shortage {
+        asked_bytes,
+        free_bytes,
+        limit_bytes,
+    });
+    (1..4096_i32, option::of(shortage), ".{0,200}").prop_map(|(errno, shortage, reason)| Refused {
+        errno: Errno(errno),
+        shortage,
+        reason: Reason::new(&reason),
+    })
+}
+
+pub fn response() -> impl Strategy<Value = Response> {
+    prop_oneof![
+        1 => (any::<(u64, u64, u64)>(), pid()).prop_map(|((client, cookie, tmpfs_dev), pid)| {
+            Response::Welcome(Welcome { client: ClientId(client), cookie, tmpfs_dev, pid })
+        }),
+        1 => Just(Response::Forked),
+        10 => reply().prop_map(Response::Reply),
+        2 => refused().prop_map(Response::Refused),
+        1 => Just(Response::Reconnect),
+    ]
+}
