@@ -1,0 +1,97 @@
+//! The store's limit and what is charged against it.
+//!
+//! Owns: the sum of all charges, the peak.
+//! Leaves to others: which object is charged what (`object`).
+
+use shmfs_abi::{ByteLen, Errno, PageCount, Result, Shortage, refuse};
+
+/// Pages charged against a limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    limit: PageCount,
+    used: PageCount,
+    peak: PageCount,
+}
+
+impl Account {
+    /// Nothing charged; a part of a page in the limit is not used.
+    pub(crate) fn new(limit: ByteLen) -> Account {
+        let limit = PageCount(limit.0 / shmfs_abi::PAGE_SIZE);
+        Account { limit, used: PageCount(0), peak: PageCount(0) }
+    }
+
+    pub(crate) fn used(&self) -> PageCount {
+        self.used
+    }
+
+    pub(crate) fn peak(&self) -> PageCount {
+        self.peak
+    }
+
+    pub(crate) fn limit(&self) -> PageCount {
+        self.limit
+    }
+
+    /// Refuses what the limit cannot give (`shmem_inode_acct_blocks`, mm/shmem.c; there at first touch).
+    pub(crate) fn admit(&self, pages: PageCount) -> Result<()> {
+        let free = self.limit.0.saturating_sub(self.used.0);
+        if pages.0 <= free {
+            return Ok(());
+        }
+        let shortage = Shortage {
+            asked_bytes: pages.bytes().0,
+            free_bytes: PageCount(free).bytes().0,
+            limit_bytes: self.limit.bytes().0,
+        };
+        refuse(Errno::ENOSPC, "the store is full").map_err(|refusal| refusal.with(shortage))
+    }
+
+    /// Charges pages that were admitted, or that exist although nobody asked: the limit does not bind here.
+    pub(crate) fn charge(&mut self, pages: PageCount) {
+        self.used.0 = self.used.0.saturating_add(pages.0);
+        self.peak = self.peak.max(self.used);
+    }
+
+    /// Gives pages back.
+    pub(crate) fn uncharge(&mut self, pages: PageCount) {
+        assert!(pages <= self.used, "more is given back than was charged");
+        self.used.0 -= pages.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(limit: u64, charged: u64, asked: u64, expected: Option<(u64, u64, u64)>) {
+        let mut account = Account::new(ByteLen(limit));
+        account.charge(PageCount(charged));
+        let shortage = account.admit(PageCount(asked)).err().and_then(|refusal| refusal.shortage);
+        let expected = expected.map(|(asked_bytes, free_bytes, limit_bytes)| Shortage {
+            asked_bytes,
+            free_bytes,
+            limit_bytes,
+        });
+        assert_eq!(shortage, expected);
+    }
+
+    #[test]
+    fn the_limit_admits_what_is_free() {
+        check(8192, 0, 2, None);
+        check(8192, 0, 3, Some((12288, 8192, 8192)));
+        check(8191, 0, 2, Some((8192, 4096, 4096)));
+        check(8192, 2, 1, Some((4096, 0, 8192)));
+        check(8192, 5, 0, None);
+        check(8192, 5, 1, Some((4096, 0, 8192)));
+        check(8192, 0, u64::MAX, Some((u64::MAX, 8192, 8192)));
+    }
+
+    #[test]
+    fn the_peak_stays() {
+        let mut account = Account::new(ByteLen(8192));
+        account.charge(PageCount(2));
+        account.uncharge(PageCount(2));
+        assert_eq!((account.used(), account.peak()), (PageCount(0), PageCount(2)));
+    }
+}

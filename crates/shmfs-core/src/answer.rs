@@ -1,0 +1,90 @@
+//! What goes out of the engine and what comes back: answers, effects, events.
+
+use shmfs_abi::{Backing, ByteLen, Gid, Name, ObjectId, OpenFlags, Pid, Reply, Slot, Ticket, Time, Uid};
+
+/// The answer to a call that was not refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// What the caller is told, once the effects are carried out.
+    pub reply: Reply,
+    /// What is to be done, in this order.
+    pub effects: Vec<Effect>,
+}
+
+impl Answer {
+    pub(crate) fn new(reply: Reply, effects: Vec<Effect>) -> Answer {
+        Answer { reply, effects }
+    }
+
+    pub(crate) fn done() -> Answer {
+        Answer::new(Reply::Done, Vec::new())
+    }
+}
+
+/// What an object's inode says of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// Its size in bytes.
+    pub size: ByteLen,
+    /// What it has in memory, in bytes.
+    pub allocated: ByteLen,
+}
+
+/// Something that the engine wants done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "fields are named after their types")]
+pub enum Effect {
+    /// Make the backing of a pending object, then settle the ticket; only then the reply may go out.
+    /// Owner first, mode second: a change of owner clears the set-id bits.
+    /// No name: a segment, or a semaphore before it is published.
+    Make {
+        ticket: Ticket,
+        object: ObjectId,
+        backing: Backing,
+        size: ByteLen,
+        name: Option<Name>,
+        uid: Uid,
+        gid: Gid,
+        mode: u32,
+    },
+    /// Send a description of its own with the reply, opened with these flags.
+    Give { object: ObjectId, flags: OpenFlags },
+    /// Raise the count in the caller's row of its attach table, and mark the row where the segment is removed.
+    Introduce { object: ObjectId, slot: Slot, removed: bool },
+    /// Give the backing file its name, then settle the ticket.
+    Link { ticket: Ticket, object: ObjectId, name: Name },
+    /// Take the name from the backing file.
+    Unlink { object: ObjectId, name: Name },
+    /// Mirror owner and mode on the backing inode.
+    Own { object: ObjectId, uid: Uid, gid: Gid, mode: u32 },
+    /// Cut the object to this size.
+    Truncate { object: ObjectId, size: ByteLen },
+    /// Set the mark of removal in the row `slot` of every attach table, fence, count again, and report it by
+    /// [`Event::Counted`].
+    Mark { object: ObjectId, slot: Slot },
+    /// Nothing finds the object any more: let its descriptor go as soon as nobody else holds one, and
+    /// report it by [`Event::Unused`]. Until then it stays charged.
+    Release { object: ObjectId },
+    /// Send this text with the reply, as a sealed descriptor.
+    Text(String),
+}
+
+/// Something that the engine has to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "fields are named after their types")]
+pub enum Event {
+    /// The attaches of a segment, summed over all processes, and the last detach that any of their tables
+    /// remembers. A marked segment without attaches is destroyed by it.
+    Counted { slot: Slot, object: ObjectId, nattch: u64, last_detach: Option<(Pid, Time)> },
+    /// What an object's inode says.
+    Measured { object: ObjectId, facts: Facts },
+    /// Somebody changed owner or mode of a POSIX object through a descriptor.
+    Owned { object: ObjectId, uid: Uid, gid: Gid, mode: u32 },
+    /// Nobody holds the released object any more.
+    Unused { object: ObjectId },
+    /// A process that attaches this segment forked; a [`Event::Counted`] tells the new count.
+    Forked { slot: Slot, parent: Pid },
+    /// A process ended with `count` attaches of this segment. Has no effects: a [`Event::Counted`] is to
+    /// follow, which may destroy the segment.
+    Died { slot: Slot, object: ObjectId, pid: Pid, count: u32 },
+}

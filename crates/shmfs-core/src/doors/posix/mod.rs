@@ -1,0 +1,127 @@
+//! POSIX objects and named semaphores: `shm_open`, `shm_unlink`, `sem_open`.
+//!
+//! Both live in the root directory of the mount `shm`; a semaphore is an object whose name begins with `sem.`.
+//!
+//! Owns: the rules of opening, publishing and unlinking.
+//! Leaves to others: names (`mount`), sizes (`namespace`), mapping (the client).
+//! Not done: names of more than one component.
+
+use crate::inode::Inode;
+use crate::mount::Mount;
+use crate::namespace::Pending;
+use crate::object::{Object, Objects, Place};
+use crate::perm::{self, Rights};
+use shmfs_abi::limits::{OBJECTS, SEM_BYTES};
+use shmfs_abi::{ByteLen, Cred, Errno, Kind, Name, ObjectId, OpenFlags, Result, Time, refuse};
+
+/// What opening comes to.
+pub(crate) enum Opened {
+    /// It exists and may be opened; `truncate` when it is to be cut to nothing.
+    Found { object: ObjectId, truncate: bool },
+    /// It is to be made.
+    Created { object: ObjectId, pending: Pending },
+}
+
+/// Opens or creates an object (`path_openat`, `do_open`, fs/namei.c; the directory gives every right).
+pub(crate) fn open(
+    mount: &mut Mount,
+    objects: &mut Objects,
+    new: ObjectId,
+    caller: &Cred,
+    (name, flags, mode): (Name, OpenFlags, u32),
+    now: Time,
+) -> Result<Opened> {
+    let Some(object) = mount.lookup(objects, &name)? else {
+        if !flags.contains(OpenFlags::CREAT) {
+            return refuse(Errno::ENOENT, "no object has this name");
+        }
+        let inode = Inode::new(caller, mode, now);
+        enter(objects, new, Object::new(Kind::Object, ByteLen(0), inode, Place::Pending(name)))?;
+        mount.names.link(name, new);
+        return Ok(Opened::Created { object: new, pending: Pending::Name(new) });
+    };
+    if flags.contains(OpenFlags::CREAT | OpenFlags::EXCL) {
+        return refuse(Errno::EEXIST, "the name is taken");
+    }
+    let inode = &objects.get(object).inode;
+    if flags.contains(OpenFlags::CREAT) && !mount.may_create_over(inode, caller) {
+        return refuse(Errno::EACCES, "fs.protected_regular guards a stranger's object");
+    }
+    let truncate = flags.contains(OpenFlags::TRUNC);
+    let mut asked = Rights::of_access(flags.access());
+    if truncate {
+        asked |= Rights::WRITE;
+    }
+    allow(inode, caller, asked)?;
+    Ok(Opened::Found { object, truncate })
+}
+
+/// Opens a semaphore, or begins one that its creator publishes (`sem_open`, glibc).
+pub(crate) fn sem_open(
+    mount: &Mount,
+    objects: &mut Objects,
+    new: ObjectId,
+    caller: &Cred,
+    (name, flags, mode): (Name, OpenFlags, u32),
+    now: Time,
+) -> Result<Opened> {
+    match mount.lookup(objects, &name)? {
+        Some(_) if flags.contains(OpenFlags::CREAT | OpenFlags::EXCL) => {
+            refuse(Errno::EEXIST, "the name is taken")
+        }
+        Some(object) => {
+            allow(&objects.get(object).inode, caller, Rights::READ | Rights::WRITE)?;
+            Ok(Opened::Found { object, truncate: false })
+        }
+        None if !flags.contains(OpenFlags::CREAT) => refuse(Errno::ENOENT, "no semaphore has this name"),
+        None => {
+            let inode = Inode::new(caller, mode, now);
+            enter(objects, new, Object::new(Kind::Semaphore, ByteLen(SEM_BYTES), inode, Place::Fresh(name)))?;
+            Ok(Opened::Created { object: new, pending: Pending::Fresh(new) })
+        }
+    }
+}
+
+/// Links the name of a fresh semaphore if it is absent.
+pub(crate) fn publish(mount: &mut Mount, objects: &mut Objects, object: ObjectId) -> Result<Name> {
+    let Some(fresh) = objects.find_mut(object) else { return refuse(Errno::EINVAL, "it was given up") };
+    let Place::Fresh(name) = fresh.place else { return refuse(Errno::EINVAL, "it is published") };
+    if mount.names.get(&name).is_some() {
+        return refuse(Errno::EEXIST, "the name was taken meanwhile");
+    }
+    fresh.place = Place::Pending(name);
+    mount.names.link(name, object);
+    Ok(name)
+}
+
+/// Takes a name away. The object lives on while somebody holds it.
+pub(crate) fn unlink(mount: &mut Mount, objects: &mut Objects, caller: &Cred, name: &Name) -> Result<ObjectId> {
+    let Some(object) = mount.lookup(objects, name)? else {
+        return refuse(Errno::ENOENT, "no object has this name");
+    };
+    if !mount.may_delete(&objects.get(object).inode, caller) {
+        // The kernel says EPERM; glibc makes EACCES of it, as POSIX has it (shm_unlink.c, sem_unlink.c).
+        return refuse(Errno::EACCES, "only its owner may take the name away: the directory is sticky");
+    }
+    mount.names.unlink(name);
+    if let Some(unlinked) = objects.find_mut(object) {
+        unlinked.place = Place::Released;
+        unlinked.inode.links = 0;
+    }
+    Ok(object)
+}
+
+fn enter(objects: &mut Objects, id: ObjectId, object: Object) -> Result<()> {
+    if objects.len() >= OBJECTS {
+        return refuse(Errno::ENOSPC, "the store has as many objects as it can");
+    }
+    objects.enter(id, object)
+}
+
+fn allow(inode: &Inode, caller: &Cred, asked: Rights) -> Result<()> {
+    if perm::file_allows(inode, caller, asked) {
+        Ok(())
+    } else {
+        refuse(Errno::EACCES, "the object's mode does not give these rights")
+    }
+}

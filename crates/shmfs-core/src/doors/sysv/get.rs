@@ -1,0 +1,146 @@
+//! `shmget`: finding and creating; `shmat`: may it be mapped.
+
+use super::{Admitted, Segment, Segments, perm_of};
+use crate::inode::Inode;
+use crate::object::{Object, Objects, Place};
+use crate::perm::{self, Rights};
+use shmfs_abi::limits::OBJECT_BYTES;
+use shmfs_abi::sysv::SHMMIN;
+use shmfs_abi::{
+    AttachFlags, Backing, ByteLen, Cred, Errno, GetFlags, Key, Kind, ObjectId, PageCount, Pid, Result, Shmid,
+    Slot, Time, refuse,
+};
+
+/// What `shmget` comes to.
+pub(crate) enum Got {
+    /// It exists.
+    Found(Shmid),
+    /// It is to be made.
+    Created(Admitted),
+}
+
+impl Segments {
+    /// Finds the segment that `key` names, or creates it when `CREAT` is among `flags`.
+    ///
+    /// The order of refusals is Linux's (`ipcget_public`, ipc/util.c): exclusivity, size, permission. A stranger can
+    /// therefore learn that a segment is too small.
+    pub(crate) fn get(
+        &mut self,
+        objects: &mut Objects,
+        new: ObjectId,
+        caller: &Cred,
+        (key, size, flags): (Key, ByteLen, GetFlags),
+        now: Time,
+    ) -> Result<Got> {
+        let found = self.keys.get(&key).filter(|_| key != Key::PRIVATE).copied();
+        let Some(slot) = found else {
+            if key != Key::PRIVATE && !flags.contains(GetFlags::CREAT) {
+                return refuse(Errno::ENOENT, "no segment has this key");
+            }
+            return self.create(objects, new, caller, (key, size, flags), now).map(Got::Created);
+        };
+        if flags.contains(GetFlags::CREAT | GetFlags::EXCL) {
+            return refuse(Errno::EEXIST, "the key is taken");
+        }
+        let Some(segment) = self.slots.get(&slot).filter(|segment| segment.made) else {
+            return refuse(Errno::EAGAIN, "the segment is being created");
+        };
+        if size > segment.size {
+            return refuse(Errno::EINVAL, "the segment is smaller than asked for");
+        }
+        if !perm::ipc_allows(&segment.perm, caller, Rights::named_in(flags.mode())) {
+            return refuse(Errno::EACCES, "the segment's mode does not give these rights");
+        }
+        Ok(Got::Found(segment.shmid(slot)))
+    }
+
+    /// `newseg`, ipc/shm.c: size, `shmall`, the store's size, `shmmni`.
+    fn create(
+        &mut self,
+        objects: &mut Objects,
+        object: ObjectId,
+        caller: &Cred,
+        (key, size, flags): (Key, ByteLen, GetFlags),
+        now: Time,
+    ) -> Result<Admitted> {
+        if size.0 < SHMMIN || size.0 > self.limits.shmmax {
+            return refuse(Errno::EINVAL, "the size is below SHMMIN or beyond SHMMAX");
+        }
+        let pages = size.pages();
+        let total = self.total(objects).0.checked_add(pages.0);
+        if total.is_none_or(|total| total > self.limits.shmall) {
+            return refuse(Errno::ENOSPC, "all segments together would be beyond SHMALL");
+        }
+        if flags.contains(GetFlags::HUGETLB) {
+            return refuse(Errno::EINVAL, "huge pages are not done");
+        }
+        if size.0 > OBJECT_BYTES {
+            return refuse(Errno::EINVAL, "no file can be so large");
+        }
+        objects.account.admit(pages)?;
+        let in_use = self.slots.len();
+        let slot = if in_use < self.limits.shmmni as usize {
+            let slots = &self.slots;
+            self.cursor.allocate(in_use, |slot| slots.contains_key(&slot))
+        } else {
+            None
+        };
+        let Some((slot, seq)) = slot else { return refuse(Errno::ENOSPC, "there are SHMMNI segments") };
+        let inode = Inode::new(caller, flags.mode(), now);
+        let place = Place::Slot(slot);
+        objects.enter(object, Object::new(Kind::Segment, size, inode, place))?;
+        let segment = Segment {
+            object,
+            seq,
+            key,
+            perm: perm_of(caller, flags.mode()),
+            size,
+            atime: 0,
+            dtime: 0,
+            ctime: now.seconds,
+            cpid: caller.pid,
+            lpid: Pid(0),
+            nattch: 0,
+            touched: now,
+            made: false,
+        };
+        self.slots.insert(slot, segment);
+        if key != Key::PRIVATE {
+            self.keys.insert(key, slot);
+        }
+        Ok(Admitted { object, slot, shmid: Shmid::new(slot, seq), backing: Backing::SealedMemfd })
+    }
+
+    fn total(&self, objects: &Objects) -> PageCount {
+        self.usage(objects).total
+    }
+
+    /// May the caller map it so (`do_shmat`, ipc/shm.c)? Then it has one attach more.
+    pub(crate) fn attach(
+        &mut self,
+        caller: &Cred,
+        shmid: Shmid,
+        flags: AttachFlags,
+        now: Time,
+    ) -> Result<(Slot, ObjectId, ByteLen, bool)> {
+        let (slot, segment) = self.find(shmid)?;
+        let mut asked = Rights::READ;
+        if !flags.contains(AttachFlags::RDONLY) {
+            asked |= Rights::WRITE;
+        }
+        if flags.contains(AttachFlags::EXEC) {
+            asked |= Rights::EXEC;
+        }
+        if !perm::ipc_allows(&segment.perm, caller, asked) {
+            return refuse(Errno::EACCES, "the segment's mode does not give these rights");
+        }
+        let attached = (slot, segment.object, segment.size, segment.is_removed());
+        self.change(slot, |segment| {
+            segment.nattch += 1;
+            segment.atime = now.seconds;
+            segment.lpid = caller.pid;
+            segment.touched = now;
+        });
+        Ok(attached)
+    }
+}

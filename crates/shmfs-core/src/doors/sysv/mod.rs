@@ -1,0 +1,195 @@
+//! System V segments: `shmget`, `shmat`, `shmctl`.
+//!
+//! A [`Segment`] is an object with a number, and with a key when strangers are to find it. It dies at the later of
+//! two events: its removal and its last detach.
+//!
+//! Owns: the key table, the slots, the removal mark, times and last processes.
+//! Leaves to others: pages and their limits (`object`, `account`), mapping and `shmdt` (the client).
+//! Not done: `SHM_HUGETLB`, refused with `EINVAL`; `SHM_LOCK`.
+
+mod control;
+mod get;
+mod text;
+
+pub(crate) use control::Removed;
+pub(crate) use get::Got;
+
+use crate::ids::SlotCursor;
+use crate::object::{Object, Objects};
+use shmfs_abi::sysv::SHM_DEST;
+use shmfs_abi::{
+    Backing, ByteLen, Cred, Errno, IpcPerm, Key, ObjectId, PageCount, Pid, Result, SegmentStat, ShmLimits,
+    ShmUsage, Shmid, Slot, Time, refuse,
+};
+use std::collections::BTreeMap;
+
+/// A System V segment (`shmid_kernel`).
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) object: ObjectId,
+    pub(crate) seq: u16,
+    pub(crate) key: Key,
+    pub(crate) perm: IpcPerm,
+    pub(crate) size: ByteLen,
+    pub(crate) atime: i64,
+    pub(crate) dtime: i64,
+    pub(crate) ctime: i64,
+    pub(crate) cpid: Pid,
+    pub(crate) lpid: Pid,
+    pub(crate) nattch: u64,
+    /// The last attach, detach, fork or death that is accounted for here: what a table remembers of an
+    /// earlier one is not news.
+    touched: Time,
+    /// Its backing is made.
+    made: bool,
+}
+
+/// The segments of a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Segments {
+    slots: BTreeMap<Slot, Segment>,
+    keys: BTreeMap<Key, Slot>,
+    cursor: SlotCursor,
+    pub(crate) limits: ShmLimits,
+}
+
+/// What a segment is made with, once it is admitted.
+pub(crate) struct Admitted {
+    pub(crate) object: ObjectId,
+    pub(crate) slot: Slot,
+    pub(crate) shmid: Shmid,
+    pub(crate) backing: Backing,
+}
+
+impl Segment {
+    /// Whether it is destroyed at its last detach.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.perm.mode & SHM_DEST != 0
+    }
+
+    fn shmid(&self, slot: Slot) -> Shmid {
+        Shmid::new(slot, self.seq)
+    }
+}
+
+impl Segments {
+    pub(crate) fn new(limits: ShmLimits) -> Segments {
+        Segments { slots: BTreeMap::new(), keys: BTreeMap::new(), cursor: SlotCursor::default(), limits }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Segment)> {
+        self.slots.iter().map(|(slot, segment)| (*slot, segment))
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (Key, Slot)> {
+        self.keys.iter().map(|(key, slot)| (*key, *slot))
+    }
+
+    /// The segment in this slot.
+    pub(crate) fn at(&self, slot: Slot) -> Option<&Segment> {
+        self.slots.get(&slot)
+    }
+
+    /// The segment with this id (`ipc_obtain_object_check`, ipc/util.c: a stale id is `EINVAL`, too).
+    fn find(&self, shmid: Shmid) -> Result<(Slot, &Segment)> {
+        let found = shmid.slot().and_then(|slot| Some((slot, self.slots.get(&slot)?)));
+        match found.filter(|(_, segment)| segment.made && segment.seq == shmid.seq()) {
+            Some(found) => Ok(found),
+            None => refuse(Errno::EINVAL, "no segment has this id"),
+        }
+    }
+
+    fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Segment)) {
+        if let Some(segment) = self.slots.get_mut(&slot) {
+            change(segment);
+        }
+    }
+
+    /// The backing of a pending segment is made.
+    pub(crate) fn made(&mut self, slot: Slot) {
+        self.change(slot, |segment| segment.made = true);
+    }
+
+    /// Takes a segment out of every table.
+    pub(crate) fn forget(&mut self, slot: Slot) -> Option<ObjectId> {
+        let segment = self.slots.remove(&slot)?;
+        if self.keys.get(&segment.key) == Some(&slot) {
+            self.keys.remove(&segment.key);
+        }
+        Some(segment.object)
+    }
+
+    /// Takes a new count over. Says whether the segment's time has come.
+    pub(crate) fn counted(&mut self, slot: Slot, object: ObjectId, nattch: u64, last: Option<(Pid, Time)>) -> bool {
+        let Some(segment) = self.slots.get_mut(&slot).filter(|segment| segment.object == object) else {
+            return false;
+        };
+        segment.nattch = nattch;
+        if let Some((pid, at)) = last
+            && at > segment.touched
+        {
+            segment.touched = at;
+            segment.dtime = at.seconds;
+            segment.lpid = pid;
+        }
+        nattch == 0 && segment.is_removed()
+    }
+
+    /// A process with attaches forked: the child's mappings are opened by the parent (`__shm_open`, ipc/shm.c).
+    pub(crate) fn forked(&mut self, slot: Slot, parent: Pid, now: Time) {
+        self.change(slot, |segment| {
+            segment.atime = now.seconds;
+            segment.lpid = parent;
+            segment.touched = now;
+        });
+    }
+
+    /// A process ended with attaches: it detached them (`__shm_close`, ipc/shm.c).
+    pub(crate) fn died(&mut self, slot: Slot, object: ObjectId, pid: Pid, now: Time) {
+        self.change(slot, |segment| {
+            if segment.object == object {
+                segment.dtime = now.seconds;
+                segment.lpid = pid;
+                segment.touched = now;
+            }
+        });
+    }
+
+    pub(crate) fn usage(&self, objects: &Objects) -> ShmUsage {
+        let pages = |of: fn(&Object) -> ByteLen| {
+            PageCount(self.slots.values().map(|segment| of(objects.get(segment.object)).pages().0).sum())
+        };
+        ShmUsage {
+            segments: self.slots.len() as u32,
+            total: pages(|object| object.size),
+            resident: pages(|object| object.allocated),
+            swapped: PageCount(0),
+        }
+    }
+
+    /// The highest index in use (`ipc_get_maxidx`, ipc/util.h), 0 for none.
+    pub(crate) fn highest(&self) -> i32 {
+        self.slots.last_key_value().map_or(0, |(slot, _)| slot.0 as i32)
+    }
+
+    fn stat_of(&self, segment: &Segment, objects: &Objects) -> SegmentStat {
+        SegmentStat {
+            perm: segment.perm,
+            key: segment.key,
+            seq: segment.seq,
+            size: segment.size,
+            atime: segment.atime,
+            dtime: segment.dtime,
+            ctime: segment.ctime,
+            cpid: segment.cpid,
+            lpid: segment.lpid,
+            nattch: segment.nattch,
+            resident: objects.get(segment.object).allocated.pages(),
+        }
+    }
+}
+
+/// The perm of what a caller creates.
+fn perm_of(caller: &Cred, mode: u32) -> IpcPerm {
+    IpcPerm { uid: caller.uid, gid: caller.gid, cuid: caller.uid, cgid: caller.gid, mode }
+}

@@ -1,0 +1,59 @@
+//! The mount `shm`: the root directory in which POSIX names live, as /dev/shm is.
+//!
+//! Owns: the root directory, its owner, its mode 1777, its names.
+//! Leaves to others: the limit in bytes (`account`), the objects (`object`).
+//! Not done: a limit of its own, directories, other mounts.
+
+use crate::dentry::Directory;
+use crate::inode::Inode;
+use crate::object::{Objects, Place};
+use crate::perm;
+use shmfs_abi::{Cred, Errno, Gid, Name, ObjectId, Pid, Result, Time, Uid, refuse};
+
+/// `S_ISVTX`: what others own cannot be taken away.
+const STICKY: u32 = 0o1000;
+
+/// `S_IWOTH`.
+const OTHERS_WRITE: u32 = 0o002;
+
+/// One tmpfs instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Mount {
+    root: Inode,
+    /// The root's names.
+    pub(crate) names: Directory,
+    /// fs.protected_regular (Documentation/admin-guide/sysctl/fs.rst).
+    protected_regular: u8,
+}
+
+impl Mount {
+    pub(crate) fn new((uid, gid): (Uid, Gid), protected_regular: u8, boot: Time) -> Mount {
+        let root = Inode { uid, gid, mode: 0o1777, links: 2, creator: Pid::default(), created: boot };
+        Mount { root, names: Directory::default(), protected_regular }
+    }
+
+    /// The object with this name.
+    pub(crate) fn lookup(&self, objects: &Objects, name: &Name) -> Result<Option<ObjectId>> {
+        let Some(object) = self.names.get(name) else { return Ok(None) };
+        match objects.get(object).place {
+            Place::Name(_) => Ok(Some(object)),
+            // Linux holds the directory's lock meanwhile; the broker settles before it takes another call.
+            _ => refuse(Errno::EAGAIN, "the name is being created"),
+        }
+    }
+
+    /// Whether `O_CREAT` may open what exists: not a stranger's file in a sticky directory
+    /// (`may_create_in_sticky`, fs/namei.c). No capability helps.
+    pub(crate) fn may_create_over(&self, inode: &Inode, caller: &Cred) -> bool {
+        self.root.mode & STICKY == 0
+            || self.protected_regular == 0
+            || inode.uid == self.root.uid
+            || inode.uid == caller.uid
+            || self.root.mode & OTHERS_WRITE == 0
+    }
+
+    /// Whether the caller may take this file's name away (`__check_sticky`, fs/namei.c).
+    pub(crate) fn may_delete(&self, inode: &Inode, caller: &Cred) -> bool {
+        perm::file_owns(inode, caller) || caller.uid == self.root.uid
+    }
+}

@@ -1,0 +1,337 @@
+//! The namespace: where the doors meet.
+//!
+//! [`Namespace::call`] answers a process, [`Namespace::settle`] hears how an effect went that could fail, and
+//! [`Namespace::observe`] hears what happened outside.
+//!
+//! Owns: the state of a store, tickets, the numbers of objects.
+//! Leaves to others: the rules of each door (`doors`), carrying out effects (the broker).
+
+use crate::account::Account;
+use crate::answer::{Answer, Effect, Event, Facts};
+use crate::doors::posix::{self, Opened};
+use crate::doors::sysv::{Got, Removed, Segments};
+use crate::ids::Counter;
+use crate::mount::Mount;
+use crate::object::{Objects, Place};
+use shmfs_abi::{
+    Backing, ByteLen, Call, Created, Cred, Errno, Gid, Kind, ObjectId, OpenFlags, ProcFile, Reply, Result,
+    ShmLimits, Slot, Ticket, Time, Uid, refuse,
+};
+use std::collections::BTreeMap;
+
+/// What a namespace is to be.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The limit of both doors together, in bytes.
+    pub size: ByteLen,
+    /// The limits of System V segments.
+    pub limits: ShmLimits,
+    /// What stands behind the POSIX door.
+    pub posix: Backing,
+    /// fs.protected_regular of the host.
+    pub protected_regular: u8,
+    /// Who owns the root directory of the mount `shm`.
+    pub owner: (Uid, Gid),
+    /// When the store began.
+    pub boot: Time,
+}
+
+/// What waits for its ticket to be settled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pending {
+    /// A segment whose backing is being made.
+    Segment(Slot),
+    /// An object whose backing is being made, or whose backing is being given its name.
+    Name(ObjectId),
+    /// A semaphore whose backing is being made.
+    Fresh(ObjectId),
+    /// A semaphore whose creator is to publish it.
+    Unpublished(ObjectId),
+}
+
+/// One store: all objects, and the doors to them.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    pub(crate) objects: Objects,
+    pub(crate) segments: Segments,
+    pub(crate) mount: Mount,
+    pub(crate) pending: BTreeMap<Ticket, Pending>,
+    pub(crate) created: Created,
+    pub(crate) posix: Backing,
+    numbers: Counter,
+    tickets: Counter,
+}
+
+impl Namespace {
+    /// An empty store.
+    pub fn new(config: Config) -> Namespace {
+        Namespace {
+            objects: Objects::new(Account::new(config.size)),
+            segments: Segments::new(config.limits),
+            mount: Mount::new(config.owner, config.protected_regular, config.boot),
+            pending: BTreeMap::new(),
+            created: Created::default(),
+            posix: config.posix,
+            numbers: Counter::default(),
+            tickets: Counter::default(),
+        }
+    }
+
+    /// Answers one call.
+    ///
+    /// # Errors
+    /// The refusal that Linux would give, in Linux's order; and `ENOSPC` where the store is full.
+    pub fn call(&mut self, caller: &Cred, call: Call, now: Time) -> Result<Answer> {
+        match call {
+            Call::ShmGet { key, size, flags } => self.shmget(caller, (key, size, flags), now),
+            Call::ShmAttach { shmid, flags } => self.shmat(caller, shmid, flags, now),
+            // The count that came before the call has done what there was to do.
+            Call::ShmDetached { .. } => Ok(Answer::done()),
+            Call::ShmStat { shmid } => {
+                let stat = self.segments.stat(&self.objects, caller, shmid)?;
+                Ok(Answer::new(Reply::Stat { shmid, stat }, Vec::new()))
+            }
+            Call::ShmStatIndex { index, any } => {
+                let (shmid, stat) = self.segments.stat_index(&self.objects, caller, index, any)?;
+                Ok(Answer::new(Reply::Stat { shmid, stat }, Vec::new()))
+            }
+            Call::ShmSet { shmid, uid, gid, mode } => {
+                let (object, mode) = self.segments.set(caller, shmid, (uid, gid, mode), now)?;
+                Ok(Answer::new(Reply::Done, vec![Effect::Own { object, uid, gid, mode }]))
+            }
+            Call::ShmRemove { shmid } => {
+                let effect = match self.segments.remove(caller, shmid)? {
+                    Removed::Destroyed(object) => self.release(object),
+                    Removed::Marked(object, slot) => Effect::Mark { object, slot },
+                };
+                Ok(Answer::new(Reply::Done, vec![effect]))
+            }
+            Call::ShmInfo => {
+                let usage = self.segments.usage(&self.objects);
+                let (limits, highest) = (self.segments.limits, self.segments.highest());
+                Ok(Answer::new(Reply::ShmInfo { limits, usage, highest }, Vec::new()))
+            }
+            Call::Open { name, flags, mode } => self.open(caller, (name, flags, mode), now),
+            Call::SemOpen { name, flags, mode } => self.sem_open(caller, (name, flags, mode), now),
+            Call::SemPublish { ticket } => self.sem_publish(ticket),
+            Call::Unlink { name } => {
+                let object = posix::unlink(&mut self.mount, &mut self.objects, caller, &name)?;
+                Ok(Answer::new(Reply::Done, vec![Effect::Unlink { object, name }, Effect::Release { object }]))
+            }
+            Call::Reserve { object, size } => self.reserve(object, size),
+            Call::Settle { .. } => Ok(Answer::done()),
+            Call::ProcText { file } => Ok(Answer::new(Reply::Text, vec![Effect::Text(self.text(file))])),
+            Call::Next { after } => Ok(Answer::new(self.next_row(after), Vec::new())),
+            Call::Usage => Ok(Answer::new(self.usage(), Vec::new())),
+        }
+    }
+
+    fn shmget(
+        &mut self,
+        caller: &Cred,
+        asked: (shmfs_abi::Key, ByteLen, shmfs_abi::GetFlags),
+        now: Time,
+    ) -> Result<Answer> {
+        let new = ObjectId(self.numbers.next());
+        let admitted = match self.segments.get(&mut self.objects, new, caller, asked, now)? {
+            Got::Found(shmid) => return Ok(Answer::new(Reply::Shmid(shmid), Vec::new())),
+            Got::Created(admitted) => admitted,
+        };
+        let make = self.make(admitted.object, Pending::Segment(admitted.slot), admitted.backing);
+        Ok(Answer::new(Reply::Shmid(admitted.shmid), vec![make]))
+    }
+
+    fn shmat(
+        &mut self,
+        caller: &Cred,
+        shmid: shmfs_abi::Shmid,
+        flags: shmfs_abi::AttachFlags,
+        now: Time,
+    ) -> Result<Answer> {
+        let (slot, object, size, removed) = self.segments.attach(caller, shmid, flags, now)?;
+        let writes = !flags.contains(shmfs_abi::AttachFlags::RDONLY);
+        let given = if writes { OpenFlags::RDWR } else { OpenFlags::empty() };
+        let effects = vec![Effect::Give { object, flags: given }, Effect::Introduce { object, slot, removed }];
+        Ok(Answer::new(Reply::Attached { slot, object, size }, effects))
+    }
+
+    fn open(&mut self, caller: &Cred, asked: (shmfs_abi::Name, OpenFlags, u32), now: Time) -> Result<Answer> {
+        let new = ObjectId(self.numbers.next());
+        let given = asked.1 - (OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::TRUNC);
+        let opened = posix::open(&mut self.mount, &mut self.objects, new, caller, asked, now)?;
+        let (object, mut effects) = match opened {
+            Opened::Found { object, truncate: true } => {
+                (object, vec![Effect::Truncate { object, size: ByteLen(0) }])
+            }
+            Opened::Found { object, truncate: false } => (object, Vec::new()),
+            Opened::Created { object, pending } => (object, vec![self.make(object, pending, self.posix)]),
+        };
+        effects.push(Effect::Give { object, flags: given });
+        Ok(Answer::new(Reply::Opened { object }, effects))
+    }
+
+    fn sem_open(&mut self, caller: &Cred, asked: (shmfs_abi::Name, OpenFlags, u32), now: Time) -> Result<Answer> {
+        let new = ObjectId(self.numbers.next());
+        let opened = posix::sem_open(&self.mount, &mut self.objects, new, caller, asked, now)?;
+        let give = |object| Effect::Give { object, flags: OpenFlags::RDWR };
+        match opened {
+            Opened::Found { object, .. } => Ok(Answer::new(Reply::Opened { object }, vec![give(object)])),
+            Opened::Created { object, pending } => {
+                let make = self.make(object, pending, self.posix);
+                let Effect::Make { ticket, .. } = make else { unreachable!("making makes") };
+                Ok(Answer::new(Reply::Fresh { object, ticket }, vec![make, give(object)]))
+            }
+        }
+    }
+
+    fn sem_publish(&mut self, ticket: Ticket) -> Result<Answer> {
+        let Some(&Pending::Unpublished(object)) = self.pending.get(&ticket) else {
+            return refuse(Errno::EINVAL, "no semaphore waits for this");
+        };
+        let name = posix::publish(&mut self.mount, &mut self.objects, object)?;
+        self.pending.insert(ticket, Pending::Name(object));
+        Ok(Answer::new(Reply::Done, vec![Effect::Link { ticket, object, name }]))
+    }
+
+    /// Charges a size before it grows (`ftruncate` beyond the limit is granted by Linux, and then a bus error).
+    fn reserve(&mut self, object: ObjectId, size: ByteLen) -> Result<Answer> {
+        let Some(found) = self.objects.find(object) else {
+            return refuse(Errno::EBADF, "the object is gone");
+        };
+        let (pages, charged) = (size.pages(), found.charged);
+        if pages > charged {
+            self.objects.account.admit(shmfs_abi::PageCount(pages.0 - charged.0))?;
+            self.objects.recharge(object, pages);
+        }
+        Ok(Answer::done())
+    }
+
+    fn make(&mut self, object: ObjectId, pending: Pending, backing: Backing) -> Effect {
+        let ticket = Ticket(self.tickets.next());
+        self.pending.insert(ticket, pending);
+        let made = self.objects.get(object);
+        let name = match made.place {
+            Place::Pending(name) => Some(name),
+            _ => None,
+        };
+        let inode = &made.inode;
+        let (size, uid, gid, mode) = (made.size, inode.uid, inode.gid, inode.mode);
+        Effect::Make { ticket, object, backing, size, name, uid, gid, mode }
+    }
+
+    /// Marks an object as found nowhere.
+    fn release(&mut self, object: ObjectId) -> Effect {
+        if let Some(released) = self.objects.find_mut(object) {
+            released.place = Place::Released;
+        }
+        Effect::Release { object }
+    }
+
+    /// Hears how the effect with this ticket went.
+    pub fn settle(&mut self, ticket: Ticket, outcome: std::result::Result<Facts, Errno>, _now: Time) -> Vec<Effect> {
+        let Some(pending) = self.pending.remove(&ticket) else { return Vec::new() };
+        match (pending, outcome) {
+            (Pending::Segment(slot), Ok(_)) => {
+                self.segments.made(slot);
+                self.created.segments += 1;
+                Vec::new()
+            }
+            (Pending::Name(object), Ok(_)) => {
+                self.named(object);
+                Vec::new()
+            }
+            (Pending::Fresh(object), Ok(_)) => {
+                self.pending.insert(ticket, Pending::Unpublished(object));
+                Vec::new()
+            }
+            (Pending::Unpublished(object), Ok(_)) => {
+                self.pending.insert(ticket, Pending::Unpublished(object));
+                Vec::new()
+            }
+            (Pending::Segment(slot), Err(_)) => {
+                if let Some(object) = self.segments.forget(slot) {
+                    self.objects.remove(object);
+                }
+                Vec::new()
+            }
+            (Pending::Name(object), Err(_)) => self.give_up_name(object),
+            (Pending::Fresh(object), Err(_)) => {
+                self.objects.remove(object);
+                Vec::new()
+            }
+            (Pending::Unpublished(object), Err(_)) => vec![self.release(object)],
+        }
+    }
+
+    fn named(&mut self, object: ObjectId) {
+        let Some(named) = self.objects.find_mut(object) else { return };
+        let Place::Pending(name) = named.place else { return };
+        named.place = Place::Name(name);
+        named.inode.links = 1;
+        match named.kind {
+            Kind::Semaphore => self.created.semaphores += 1,
+            Kind::Object | Kind::Segment => self.created.objects += 1,
+        }
+    }
+
+    /// A semaphore that was to be linked has a backing already; an object has none.
+    fn give_up_name(&mut self, object: ObjectId) -> Vec<Effect> {
+        let Some(pending) = self.objects.find(object) else { return Vec::new() };
+        if let Place::Pending(name) = pending.place {
+            self.mount.names.unlink(&name);
+        }
+        if pending.kind == Kind::Semaphore {
+            return vec![self.release(object)];
+        }
+        self.objects.remove(object);
+        Vec::new()
+    }
+
+    /// Hears what happened outside.
+    pub fn observe(&mut self, event: Event, now: Time) -> Vec<Effect> {
+        match event {
+            Event::Counted { slot, object, nattch, last_detach } => {
+                if self.segments.counted(slot, object, nattch, last_detach) {
+                    self.segments.forget(slot);
+                    return vec![self.release(object)];
+                }
+            }
+            Event::Measured { object, facts } => self.measured(object, facts),
+            Event::Owned { object, uid, gid, mode } => {
+                if let Some(found) = self.objects.find_mut(object).filter(|found| found.kind != Kind::Segment) {
+                    found.inode.uid = uid;
+                    found.inode.gid = gid;
+                    found.inode.mode = mode & 0o7777;
+                }
+            }
+            Event::Unused { object } => {
+                if self.objects.find(object).is_some_and(|found| found.place == Place::Released) {
+                    self.objects.remove(object);
+                }
+            }
+            Event::Forked { slot, parent } => self.segments.forked(slot, parent, now),
+            Event::Died { slot, object, pid, .. } => self.segments.died(slot, object, pid, now),
+        }
+        Vec::new()
+    }
+
+    /// The charge of a POSIX object follows its size; a segment's size is sealed.
+    fn measured(&mut self, object: ObjectId, facts: Facts) {
+        let Some(found) = self.objects.find_mut(object) else { return };
+        found.allocated = facts.allocated;
+        if found.kind != Kind::Segment {
+            found.size = facts.size;
+            self.objects.recharge(object, facts.size.pages());
+        }
+    }
+
+    fn text(&self, file: ProcFile) -> String {
+        let limits = &self.segments.limits;
+        match file {
+            ProcFile::SysvipcShm => self.segments.text(&self.objects),
+            ProcFile::Shmmax => format!("{}\n", limits.shmmax),
+            ProcFile::Shmall => format!("{}\n", limits.shmall),
+            ProcFile::Shmmni => format!("{}\n", limits.shmmni),
+        }
+    }
+}
