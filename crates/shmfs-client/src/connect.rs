@@ -1,0 +1,141 @@
+//! Becoming known to the broker: anew, or again as the client that the process is already.
+//!
+//! Owns: hello, the registration.
+//! Leaves to others: when it is needed (`state`).
+
+use crate::{
+    attach,
+    session::{self, Session, Socket},
+    settings::Settings,
+    state::State,
+};
+use shmfs_abi::{ClientId, Errno, store::Token};
+use shmfs_index::Table;
+use shmfs_sys::{OwnedFd, process, socket};
+use shmfs_wire::{Hello, Refused, Request, Response, Role, Welcome};
+
+/// What the broker knows this process by.
+pub(crate) struct Registration {
+    pub(crate) client: ClientId,
+    pub(crate) cookie: u64,
+    /// Invariant: mapped in this process only (`Table::dont_fork`).
+    pub(crate) table: Table,
+}
+
+/// Why a call has no reply.
+#[derive(Clone, Copy, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "no heap to put the reason on; it lives on the stack for a moment"
+)]
+pub(crate) enum Failure {
+    /// The broker said no.
+    Refused(Refused),
+    /// The broker cannot be asked, or nobody knows what it did.
+    Broken(Errno),
+}
+
+impl Failure {
+    /// The errno that the program sees.
+    pub(crate) const fn errno(&self) -> Errno {
+        match self {
+            Failure::Refused(refused) => refused.errno,
+            Failure::Broken(errno) => *errno,
+        }
+    }
+}
+
+/// A conversation that has begun: who we are, and the table of a client that is new.
+pub(crate) struct Begun {
+    pub(crate) session: Session,
+    pub(crate) welcome: Welcome,
+    pub(crate) table: Option<OwnedFd>,
+}
+
+/// Connects to the socket at `path` and says hello.
+#[allow(
+    clippy::result_large_err,
+    reason = "no heap to put the reason on; it lives on the stack for a moment"
+)]
+pub(crate) fn begin(path: &[u8], hello: Hello) -> Result<Begun, Failure> {
+    let user = session::user();
+    let socket = socket::connect(path).and_then(Socket::new).map_err(Failure::Broken)?;
+    let mut session = Session::new(socket, user);
+    match session.exchange(&Request::Hello(hello), &[]) {
+        Ok((Response::Welcome(welcome), [table, _])) => Ok(Begun { session, welcome, table }),
+        Ok((Response::Refused(refused), _)) => Err(Failure::Refused(refused)),
+        Ok(_) => Err(Failure::Broken(Errno::EPROTO)),
+        Err(session::Lost::Nonsense) => Err(Failure::Broken(Errno::EPROTO)),
+        Err(_) => Err(Failure::Broken(Errno::ECONNREFUSED)),
+    }
+}
+
+impl State {
+    /// The connection, made anew where it is missing, closed, or another user's.
+    pub(crate) fn session(&mut self) -> Result<&mut Session, Errno> {
+        if !self.session.as_ref().is_some_and(Session::is_good) {
+            self.session = None;
+            self.connect()?;
+        }
+        self.session.as_mut().ok_or(Errno::ECONNREFUSED)
+    }
+
+    fn connect(&mut self) -> Result<(), Errno> {
+        let settings = self.settings()?;
+        let known = self.registration.as_ref().map(|known| (known.client, known.cookie));
+        if let Some(known) = known {
+            match self.resume(&settings, known) {
+                Err(Errno::ESRCH) => self.disown(),
+                resumed => return resumed,
+            }
+        }
+        self.register(&settings)
+    }
+
+    fn resume(&mut self, settings: &Settings, known: (ClientId, u64)) -> Result<(), Errno> {
+        let begun = begin(settings.socket(), hello(settings.token(), Some(known))).map_err(gone)?;
+        if begun.welcome.client != known.0 {
+            return Err(Errno::EPROTO);
+        }
+        self.tmpfs_dev = begun.welcome.tmpfs_dev;
+        self.session = Some(begun.session);
+        Ok(())
+    }
+
+    /// Becomes a client. Attaches that the process has inherited are counted in its table.
+    fn register(&mut self, settings: &Settings) -> Result<(), Errno> {
+        let begun = begin(settings.socket(), hello(settings.token(), None)).map_err(gone)?;
+        // The broker always sends it; the process had no number left for it.
+        let table = Table::open(begun.table.ok_or(Errno::EMFILE)?)?;
+        let welcome = begun.welcome;
+        if table.client() != welcome.client {
+            return Err(Errno::EPROTO);
+        }
+        table.dont_fork()?;
+        attach::count_inherited(&mut self.attaches, &table);
+        self.same_numbers = welcome.pid == process::pid();
+        self.tmpfs_dev = welcome.tmpfs_dev;
+        self.registration = Some(Registration { client: welcome.client, cookie: welcome.cookie, table });
+        self.session = Some(begun.session);
+        Ok(())
+    }
+
+    /// The broker that knew this process is gone, and with it the store that its attaches belong to: another
+    /// one's counts must not move when they end.
+    fn disown(&mut self) {
+        self.registration = None;
+        attach::disown(&mut self.attaches);
+    }
+}
+
+const fn hello(token: Token, resume: Option<(ClientId, u64)>) -> Hello {
+    Hello { token, role: Role::Client, resume }
+}
+
+/// A store without a socket is gone; so is one whose directory was removed.
+fn gone(failure: Failure) -> Errno {
+    match failure {
+        Failure::Broken(Errno::ENOENT | Errno::ENOTDIR) => Errno::ECONNREFUSED,
+        other => other.errno(),
+    }
+}

@@ -1,0 +1,101 @@
+//! Fork: the parent fetches a table and a socket for the child before it exists, so that there is no moment at
+//! which the child's attaches are not counted.
+//!
+//! | handler | does |
+//! |---|---|
+//! | prepare | takes the lock; asks the broker for the child's table, which has the parent's counts, and socket |
+//! | parent | unmaps that table, closes that socket, gives the lock back |
+//! | child | leaves the parent's, takes those over, says `Born`, gives the lock back |
+//!
+//! A child for which nothing could be fetched, or whose making ran no handlers (raw clone, `_Fork`), is unknown
+//! until its next call, and then registers with the attaches that it inherited.
+//!
+//! Owns: what is fetched for the child.
+//! Leaves to others: the counts (the broker copies them), the lock across fork (`shmfs-sys`).
+
+use crate::{
+    Client,
+    connect::Registration,
+    session::{Session, Socket},
+    state::{State, Whose},
+};
+use shmfs_index::Table;
+use shmfs_sys::process;
+use shmfs_wire::{Request, Response};
+
+/// Tries to fetch what the child needs: a second connection where the first has broken.
+const ATTEMPTS: usize = 2;
+
+/// The first process of a pid namespace, which the broker outside sees under another number.
+const FIRST: i32 = 1;
+
+/// What a child takes over. Its table is mapped where the child inherits it.
+pub(crate) struct Unborn {
+    table: Table,
+    socket: Socket,
+}
+
+impl Client {
+    /// Before fork, in the parent. Holds the lock and blocks signals until one of the other two.
+    pub fn fork_prepare(&self) {
+        self.state.hold();
+        self.state.with_held(State::fetch_for_child);
+    }
+
+    /// After fork, in the parent, also where the fork failed.
+    pub fn fork_parent(&self) {
+        self.state.with_held(|state| state.unborn = None);
+        self.state.release();
+    }
+
+    /// After fork, in the child.
+    pub fn fork_child(&self) {
+        self.state.with_held(State::become_child);
+        self.state.release();
+    }
+}
+
+impl State {
+    fn fetch_for_child(&mut self) {
+        self.unborn = None;
+        if self.whose() != Whose::Ours || self.registration.is_none() {
+            return;
+        }
+        for _ in 0..ATTEMPTS {
+            let Ok(session) = self.session() else { return };
+            match session.exchange(&Request::Fork, &[]) {
+                Ok((Response::Forked, [Some(table), Some(socket)])) => {
+                    let mapped = Table::open(table).and_then(|table| Ok((table, Socket::new(socket)?)));
+                    self.unborn = mapped.map(|(table, socket)| Unborn { table, socket }).ok();
+                    return;
+                }
+                // Another table that is never used ends with its description.
+                Err(_) | Ok((Response::Reconnect, _)) => self.session = None,
+                Ok(_) => return,
+            }
+        }
+    }
+
+    fn become_child(&mut self) {
+        if self.whose() != Whose::Copied {
+            return;
+        }
+        let unborn = self.unborn.take();
+        let parents_user = self.session.as_ref().map(Session::user);
+        self.leave_parent();
+        let (Some(Unborn { table, socket }), Some(user)) = (unborn, parents_user) else { return };
+        if table.dont_fork().is_err() {
+            return;
+        }
+        self.same_numbers &= self.pid.0 != FIRST;
+        if self.same_numbers {
+            table.set_pid(process::pid());
+        }
+        self.registration = Some(Registration { client: table.client(), cookie: table.cookie(), table });
+        let mut session = Session::new(socket, user);
+        // Without it the child is known by its table, and says who it is when it connects again.
+        if session.tell(&Request::Born).is_ok() {
+            self.session = Some(session);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The client side of a store, inside programs that were not changed and without the standard library.
+//!
+//! A [`Client`] is one process's side: it lives in a `static`, connects at the first call, and asks the broker
+//! one message for each call; a detach needs none. A [`Visitor`] is a program that looks on and administers.
+//!
+//! The process may fork in any way, close any descriptor, become another user and take signals at any point.
+//! All state is behind one lock, which is held, with signals blocked, while a message is under way. Nothing
+//! here touches errno or the program's heap.
+//!
+//! Owns: the connection, the registration, the list of attaches and of open semaphores.
+//! Leaves to others: every rule of a call (`shmfs-core`), C (`shmfs-preload`), which store it is (`Settings`).
+//! Not done: retries that are exactly once. A call that may have been done when the connection broke is
+//! repeated only if doing it twice is the same as doing it once; otherwise it is `ECONNRESET`.
+//! A process that another thread copies by raw clone in the midst of a call may inherit a half-made entry.
+//! The first call of a process that is made in a vfork child gives the store to that child.
+#![no_std]
+
+mod ask;
+mod attach;
+mod client;
+mod connect;
+mod fork;
+mod names;
+mod posix;
+mod proc_file;
+mod resize;
+mod sem;
+mod session;
+mod settings;
+mod state;
+mod sysv;
+mod visitor;
+
+pub use client::Client;
+pub use settings::{DIR_BYTES, Settings};
+pub use visitor::Visitor;

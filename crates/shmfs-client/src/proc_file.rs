@@ -1,0 +1,34 @@
+//! The kernel's files that a store answers for: /proc/sysvipc/shm and the limits in /proc/sys/kernel.
+//!
+//! Owns: their paths.
+//! Leaves to others: their text (the engine), who opens them (`shmfs-preload`).
+//! Not done: other spellings of the same paths; writing.
+
+use crate::{Client, ask::unexpected};
+use shmfs_abi::{Call, Errno, ProcFile, Reply};
+use shmfs_sys::OwnedFd;
+
+impl Client {
+    /// Which of those files `path` is.
+    pub fn proc_file(&self, path: &[u8]) -> Option<ProcFile> {
+        match path {
+            b"/proc/sysvipc/shm" => Some(ProcFile::SysvipcShm),
+            b"/proc/sys/kernel/shmmax" => Some(ProcFile::Shmmax),
+            b"/proc/sys/kernel/shmall" => Some(ProcFile::Shmall),
+            b"/proc/sys/kernel/shmmni" => Some(ProcFile::Shmmni),
+            _ => None,
+        }
+    }
+
+    /// A descriptor of such a file's text, as the store sees it now; close-on-exec.
+    ///
+    /// # Errors
+    /// As [`Client`] says.
+    pub fn proc_text(&self, file: ProcFile) -> Result<OwnedFd, Errno> {
+        let answer = self.with(|state| state.ask(Call::ProcText { file }))?;
+        match answer.reply {
+            Reply::Text => answer.descriptor(),
+            _ => unexpected(),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Everything that a process knows of its store, and whether it still is the process that learned it.
+//!
+//! Owns: the process's identity.
+//! Leaves to others: what the parts mean.
+
+use crate::{
+    attach::Attach, connect::Registration, fork::Unborn, sem::Semaphore, session::Session, settings::Settings,
+};
+use shmfs_abi::{
+    Errno, Pid,
+    limits::{ATTACHES, OPEN_SEMAPHORES},
+};
+use shmfs_sys::{grow::PageVec, mark::ForkMark, process};
+
+/// How a process finds its store: asked at the first call that needs it, until it knows.
+pub(crate) type Source = fn() -> Result<Settings, Errno>;
+
+/// What a process knows of its store.
+pub(crate) struct State {
+    source: Source,
+    settings: Option<Settings>,
+    /// Set in the process that [`pid`](State::pid) names, and gone in its copies.
+    pub(crate) mark: Option<ForkMark>,
+    /// The process, as it sees itself.
+    pub(crate) pid: Pid,
+    /// Whether the broker sees the process under the same number: both are in one pid namespace.
+    pub(crate) same_numbers: bool,
+    pub(crate) session: Option<Session>,
+    pub(crate) registration: Option<Registration>,
+    /// `st_dev` of POSIX objects; 0 until the first connection.
+    pub(crate) tmpfs_dev: u64,
+    pub(crate) attaches: PageVec<Attach>,
+    pub(crate) semaphores: PageVec<Semaphore>,
+    /// What was fetched for a child, while fork is under way.
+    pub(crate) unborn: Option<Unborn>,
+}
+
+/// Whose state this is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Whose {
+    /// Nobody's yet.
+    Nobodys,
+    /// This process's.
+    Ours,
+    /// It was copied with the memory of another process.
+    Copied,
+    /// Another process's, whose memory this one shares: a child of vfork.
+    Lent,
+}
+
+impl State {
+    pub(crate) const fn new(source: Source) -> State {
+        State {
+            source,
+            settings: None,
+            mark: None,
+            pid: Pid(0),
+            same_numbers: false,
+            session: None,
+            registration: None,
+            tmpfs_dev: 0,
+            attaches: PageVec::new(ATTACHES),
+            semaphores: PageVec::new(OPEN_SEMAPHORES),
+            unborn: None,
+        }
+    }
+
+    pub(crate) fn whose(&self) -> Whose {
+        match self.mark {
+            None => Whose::Nobodys,
+            Some(mark) if !mark.is_set() => Whose::Copied,
+            Some(_) if process::pid() == self.pid => Whose::Ours,
+            Some(_) => Whose::Lent,
+        }
+    }
+
+    /// Makes sure that the state is this process's before it is used or changed.
+    ///
+    /// # Errors
+    /// `ENOSYS` in a child of vfork, which must not change its parent's.
+    pub(crate) fn claim(&mut self) -> Result<(), Errno> {
+        match self.whose() {
+            Whose::Ours => Ok(()),
+            Whose::Lent => Err(Errno::ENOSYS),
+            Whose::Nobodys => {
+                let mark = ForkMark::new()?;
+                self.mark = Some(mark);
+                self.take(mark);
+                Ok(())
+            }
+            Whose::Copied => {
+                self.leave_parent();
+                Ok(())
+            }
+        }
+    }
+
+    /// In a copy: gives up what only the original has. The copy is unknown to the broker until its next call.
+    pub(crate) fn leave_parent(&mut self) {
+        // The socket is a duplicate: closing it here leaves the original's open.
+        self.session = None;
+        if let Some(parents) = self.registration.take() {
+            // Its pages were not inherited, and something else may be mapped there.
+            parents.table.forget();
+        }
+        self.unborn = None;
+        if let Some(mark) = self.mark {
+            self.take(mark);
+        }
+    }
+
+    fn take(&mut self, mark: ForkMark) {
+        self.pid = process::pid();
+        mark.set();
+    }
+
+    /// Which store it is.
+    pub(crate) fn settings(&mut self) -> Result<Settings, Errno> {
+        if let Some(settings) = self.settings {
+            return Ok(settings);
+        }
+        let settings = (self.source)()?;
+        self.settings = Some(settings);
+        Ok(settings)
+    }
+}

@@ -1,0 +1,57 @@
+//! A program that looks on and administers: it attaches nothing, and its connection keeps no store alive.
+//!
+//! Owns: one connection.
+//! Leaves to others: finding the store, telling the person.
+//! Not done: calls that bring a descriptor (`Reserve`, `Settle`).
+
+use crate::{
+    connect::{self, Begun},
+    session::{Lost, Session},
+};
+use shmfs_abi::{Call, Errno, Reply, store::Token};
+use shmfs_sys::OwnedFd;
+use shmfs_wire::{Hello, Refused, Request, Response, Role};
+
+/// A conversation with a store. It is not renewed when it breaks.
+pub struct Visitor {
+    session: Session,
+}
+
+impl Visitor {
+    /// Connects to the store's socket at `path`.
+    ///
+    /// # Errors
+    /// `EACCES` where the store does not admit the caller; as `connect(2)`: `ENOENT`, `ECONNREFUSED` where
+    /// there is none.
+    pub fn connect(path: &[u8], token: Option<Token>) -> Result<Visitor, Errno> {
+        let hello = Hello { token: token.unwrap_or_default(), role: Role::Visitor, resume: None };
+        match connect::begin(path, hello) {
+            Ok(Begun { session, .. }) => Ok(Visitor { session }),
+            Err(failure) => Err(failure.errno()),
+        }
+    }
+
+    /// Asks the store. `Reply::Text` and the like bring a descriptor.
+    ///
+    /// # Errors
+    /// The store's refusal, or one of our own: `ECONNREFUSED` where the store is gone, `ECONNRESET` where it
+    /// went while it was asked, `EACCES` where the caller is another user than the one that connected.
+    #[allow(
+        clippy::result_large_err,
+        reason = "no heap to put the reason on; it lives on the stack for a moment"
+    )]
+    pub fn call(&mut self, call: Call) -> Result<(Reply, Option<OwnedFd>), Refused> {
+        match self.session.exchange(&Request::Call(call), &[]) {
+            Ok((Response::Reply(reply), [fd, _])) => Ok((reply, fd)),
+            Ok((Response::Refused(refused), _)) => Err(refused),
+            Ok((Response::Reconnect, _)) => {
+                Err(Refused::new(Errno::EACCES, "the caller is not who connected"))
+            }
+            Err(Lost::Unread) => Err(Refused::new(Errno::ECONNREFUSED, "the store is gone")),
+            Err(Lost::Unknown) => Err(Refused::new(Errno::ECONNRESET, "the store went while it was asked")),
+            Ok(_) | Err(Lost::Nonsense) => {
+                Err(Refused::new(Errno::EPROTO, "the store speaks another protocol"))
+            }
+        }
+    }
+}
