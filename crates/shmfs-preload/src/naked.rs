@@ -1,0 +1,178 @@
+//! `syscall` and `dlopen`: functions that must leave the stack and the registers as they found them.
+//!
+//! `syscall` is variadic, which Rust cannot define, and its sixth argument lies on the stack. `dlopen` looks at
+//! its return address to learn whose DT_RUNPATH to search, so it must be jumped to, not called (glibc,
+//! dlfcn/dlopen.c).
+//!
+//! Owns: the machine code of both on x86-64 and aarch64.
+//! Leaves to others: the System V calls themselves (`sysv`).
+//! Not done: `dlmopen`, whose new namespaces have libc's symbols only.
+
+use crate::{errno, next::Next, sysv};
+use core::arch::naked_asm;
+use libc::{c_char, c_int, c_long, c_void, key_t, shmid_ds, size_t};
+
+crate::as_libc! { dlopen: unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void; }
+
+static DLOPEN: Next = Next::new();
+
+/// `syscall(2)`: System V calls by number are the store's, every other number is the kernel's.
+///
+/// The order of the registers is that of glibc's sysdeps/unix/sysv/linux/x86_64/syscall.S.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn syscall() -> c_long {
+    naked_asm!(
+        "endbr64",
+        // The kernel looks at the lower half of the number only (arch/x86/entry/syscall_64.c).
+        "mov eax, edi",
+        "mov r10, rdi",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "mov rdx, rcx",
+        "cmp eax, {shmget}",
+        "je {get}",
+        "cmp eax, {shmat}",
+        "je {attach}",
+        "cmp eax, {shmctl}",
+        "je {control}",
+        "cmp eax, {shmdt}",
+        "je {detach}",
+        "mov rax, r10",
+        "mov r10, r8",
+        "mov r8, r9",
+        "mov r9, [rsp + 8]",
+        "syscall",
+        "cmp rax, -4095",
+        "jae 2f",
+        "ret",
+        "2:",
+        "mov rdi, rax",
+        "jmp {failed}",
+        shmget = const libc::SYS_shmget,
+        shmat = const libc::SYS_shmat,
+        shmctl = const libc::SYS_shmctl,
+        shmdt = const libc::SYS_shmdt,
+        get = sym get,
+        attach = sym attach,
+        control = sym control,
+        detach = sym detach,
+        failed = sym errno::syscall_failed,
+    )
+}
+
+/// `syscall(2)`: System V calls by number are the store's, every other number is the kernel's.
+///
+/// The order of the registers is that of glibc's sysdeps/unix/sysv/linux/aarch64/syscall.S.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn syscall() -> c_long {
+    naked_asm!(
+        "hint #34", // bti c
+        // The kernel looks at the lower half of the number only (arch/arm64/kernel/syscall.c).
+        "mov w8, w0",
+        "mov x0, x1",
+        "mov x1, x2",
+        "mov x2, x3",
+        "cmp w8, #{shmget}",
+        "b.eq {get}",
+        "cmp w8, #{shmat}",
+        "b.eq {attach}",
+        "cmp w8, #{shmctl}",
+        "b.eq {control}",
+        "cmp w8, #{shmdt}",
+        "b.eq {detach}",
+        "mov x3, x4",
+        "mov x4, x5",
+        "mov x5, x6",
+        "svc #0",
+        "cmn x0, #4095",
+        "b.cs 2f",
+        "ret",
+        "2:",
+        "b {failed}",
+        shmget = const libc::SYS_shmget,
+        shmat = const libc::SYS_shmat,
+        shmctl = const libc::SYS_shmctl,
+        shmdt = const libc::SYS_shmdt,
+        get = sym get,
+        attach = sym attach,
+        control = sym control,
+        detach = sym detach,
+        failed = sym errno::syscall_failed,
+    )
+}
+
+/// `dlopen(3)` without RTLD_DEEPBIND, with which a library would find libc's symbols before ours.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn dlopen(_file: *const c_char, _mode: c_int) -> *mut c_void {
+    naked_asm!(
+        "endbr64",
+        "and esi, {mask}",
+        "push rdi",
+        "push rsi",
+        "sub rsp, 8",
+        "call {real}",
+        "add rsp, 8",
+        "pop rsi",
+        "pop rdi",
+        "test rax, rax",
+        "jz 2f",
+        "jmp rax",
+        "2:",
+        "ret",
+        mask = const !libc::RTLD_DEEPBIND,
+        real = sym real_dlopen,
+    )
+}
+
+/// `dlopen(3)` without RTLD_DEEPBIND, with which a library would find libc's symbols before ours.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn dlopen(_file: *const c_char, _mode: c_int) -> *mut c_void {
+    naked_asm!(
+        "hint #34", // bti c
+        "and w1, w1, #{mask}",
+        "stp x29, x30, [sp, #-32]!",
+        "mov x29, sp",
+        "stp x0, x1, [sp, #16]",
+        "bl {real}",
+        "mov x16, x0",
+        "ldp x0, x1, [sp, #16]",
+        "ldp x29, x30, [sp], #32",
+        "cbz x16, 2f",
+        "br x16",
+        "2:",
+        "mov x0, #0",
+        "ret",
+        mask = const !libc::RTLD_DEEPBIND,
+        real = sym real_dlopen,
+    )
+}
+
+extern "C" fn real_dlopen() -> *mut c_void {
+    DLOPEN.find(c"dlopen")
+}
+
+// The System V calls as `syscall` returns them: 64 bits wide.
+
+extern "C" fn get(key: key_t, size: size_t, flags: c_int) -> c_long {
+    sysv::shmget(key, size, flags).into()
+}
+
+extern "C" fn attach(shmid: c_int, address: *const c_void, flags: c_int) -> c_long {
+    sysv::shmat(shmid, address, flags).addr() as c_long
+}
+
+extern "C" fn control(shmid: c_int, command: c_int, buffer: *mut shmid_ds) -> c_long {
+    sysv::shmctl(shmid, command, buffer).into()
+}
+
+extern "C" fn detach(address: *const c_void) -> c_long {
+    sysv::shmdt(address).into()
+}

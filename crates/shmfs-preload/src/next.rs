@@ -1,0 +1,36 @@
+//! The real functions behind the symbols that this library takes over.
+//!
+//! Owns: one remembered address for each of them.
+//! Leaves to others: when the real function is called.
+//! Not done: `open` and its like do not come here: they must work in signal handlers, where `dlsym` must not
+//! be called. Another preloaded library's `open` is therefore not seen by them.
+
+use core::{
+    ffi::CStr,
+    ptr,
+    sync::atomic::{AtomicPtr, Ordering},
+};
+use libc::c_void;
+
+/// The address of a function in the next library that has it, once it was looked for.
+pub struct Next(AtomicPtr<c_void>);
+
+impl Next {
+    /// Not looked for yet.
+    pub const fn new() -> Next {
+        Next(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// The address of the function called `name`; null when no library has it.
+    pub fn find(&self, name: &CStr) -> *mut c_void {
+        let known = self.0.load(Ordering::Relaxed);
+        if !known.is_null() {
+            return known;
+        }
+        // SAFETY: `name` ends in NUL. The name is passed rather than stored: a pointer in a static would be
+        // one more relocation for each process that starts.
+        let found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+        self.0.store(found, Ordering::Relaxed);
+        found
+    }
+}
