@@ -1,0 +1,213 @@
+//! The descriptors behind the objects.
+//!
+//! Three kinds of backing (`shmfs_abi::Backing`): sealed memfds for System V, whose size nobody can change;
+//! files of the store's own hidden tmpfs for POSIX, where the kernel then enforces the store's limit on every
+//! writer and the file's name is the object's; plain memfds for POSIX where no hidden tmpfs can be had.
+//!
+//! Owns: one descriptor per object, and who is who by device and inode number.
+//! Leaves to others: which objects there are and what they may cost (`shmfs-core`).
+
+use rustix::fd::{AsFd, OwnedFd};
+use shmfs_abi::{Backing, ByteLen, Errno, Gid, Name, ObjectId, OpenFlags, Uid};
+use shmfs_sys::fd::{self, Identity};
+use shmfs_sys::tmpfs::Hidden;
+use shmfs_sys::{Result, lease, memfd};
+use std::collections::HashMap;
+
+/// Inodes of a hidden tmpfs: the objects' bound and some for the root.
+const HIDDEN_INODES: u64 = shmfs_abi::limits::OBJECTS as u64 + 16;
+
+/// One object's descriptor: our own description of it, for reading and writing.
+struct Stored {
+    fd: OwnedFd,
+    identity: Identity,
+    backing: Backing,
+    /// Owner and mode of the inode when this process last saw or set them. They are not always what the engine
+    /// says: an unprivileged broker cannot give a file away.
+    owner: Owner,
+}
+
+/// Owner, group and mode of an inode.
+pub(crate) type Owner = (Uid, Gid, u32);
+
+fn owner_of(facts: &fd::Facts) -> Owner {
+    (facts.uid, facts.gid, facts.mode & 0o7777)
+}
+
+/// What a fresh backing is to be.
+pub(crate) struct Wish {
+    pub(crate) backing: Backing,
+    pub(crate) size: ByteLen,
+    pub(crate) name: Option<Name>,
+    pub(crate) uid: Uid,
+    pub(crate) gid: Gid,
+    pub(crate) mode: u32,
+}
+
+/// The descriptors behind all objects of a store.
+pub(crate) struct Backings {
+    hidden: Option<Hidden>,
+    objects: HashMap<ObjectId, Stored>,
+    identities: HashMap<Identity, ObjectId>,
+    posix_dev: u64,
+}
+
+impl Backings {
+    /// Probes what this machine and this user can have: a hidden tmpfs of `size`, or else plain memfds.
+    pub(crate) fn probe(size: ByteLen) -> Result<Backings> {
+        let hidden = Hidden::make(size.pages().bytes().0, HIDDEN_INODES)
+            .inspect_err(|errno| tracing::info!(errno = errno.name(), "no hidden tmpfs; POSIX objects are memfds"))
+            .ok();
+        let sample = match &hidden {
+            Some(hidden) => hidden.create_unnamed(0o600)?,
+            None => memfd::create(c"shmfs-probe", false)?,
+        };
+        let posix_dev = fd::facts(&sample)?.identity.dev;
+        Ok(Backings { hidden, objects: HashMap::new(), identities: HashMap::new(), posix_dev })
+    }
+
+    /// What stands behind the POSIX door.
+    pub(crate) fn posix(&self) -> Backing {
+        if self.hidden.is_some() { Backing::TmpfsFile } else { Backing::Memfd }
+    }
+
+    /// The device number that `fstat` shows for POSIX objects.
+    pub(crate) fn posix_dev(&self) -> u64 {
+        self.posix_dev
+    }
+
+    /// Makes the backing of `object`.
+    pub(crate) fn make(&mut self, object: ObjectId, wish: &Wish) -> Result<fd::Facts> {
+        let file = match (wish.backing, &self.hidden) {
+            (Backing::SealedMemfd, _) => {
+                let file = memfd::create(c"shmfs-segment", true)?;
+                fd::truncate(&file, wish.size)?;
+                memfd::seal_size(&file)?;
+                file
+            }
+            (Backing::TmpfsFile, Some(hidden)) => {
+                let file = match &wish.name {
+                    Some(name) => hidden.create(name.as_bytes(), 0o600)?,
+                    None => hidden.create_unnamed(0o600)?,
+                };
+                fd::truncate(&file, wish.size)?;
+                file
+            }
+            (Backing::TmpfsFile | Backing::Memfd, _) => {
+                let file = memfd::create(c"shmfs-object", false)?;
+                fd::truncate(&file, wish.size)?;
+                file
+            }
+        };
+        own(&file, wish.uid, wish.gid, wish.mode);
+        let facts = fd::facts(&file)?;
+        self.identities.insert(facts.identity, object);
+        let owner = owner_of(&facts);
+        self.objects.insert(object, Stored { fd: file, identity: facts.identity, backing: wish.backing, owner });
+        Ok(facts)
+    }
+
+    /// Gives the file of an object that was made without a name its name.
+    pub(crate) fn link(&self, object: ObjectId, name: &Name) -> Result<()> {
+        match (self.stored(object)?, &self.hidden) {
+            (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => {
+                hidden.link(stored.fd.as_fd(), name.as_bytes())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a name away from the hidden tmpfs.
+    pub(crate) fn unlink(&self, object: ObjectId, name: &Name) -> Result<()> {
+        match (self.stored(object)?, &self.hidden) {
+            (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => hidden.unlink(name.as_bytes()),
+            _ => Ok(()),
+        }
+    }
+
+    /// A file description of its own for one client, opened with `flags`.
+    pub(crate) fn open(&self, object: ObjectId, flags: OpenFlags) -> Result<OwnedFd> {
+        let stored = self.stored(object)?;
+        match fd::reopen(stored.fd.as_fd(), flags) {
+            Err(Errno::EACCES) => {
+                // The mode binds even the owner of the inode, and the engine has allowed this: an
+                // unprivileged broker opens its own file a moment before its mode.
+                let facts = fd::facts(&stored.fd)?;
+                fd::chmod(&stored.fd, facts.mode & 0o7777 | 0o600)?;
+                let opened = fd::reopen(stored.fd.as_fd(), flags);
+                fd::chmod(&stored.fd, facts.mode & 0o7777)?;
+                opened
+            }
+            other => other,
+        }
+    }
+
+    /// Mirrors owner and mode on the inode, so that the kernel enforces them on who reopens it.
+    pub(crate) fn own(&mut self, object: ObjectId, uid: Uid, gid: Gid, mode: u32) -> Result<()> {
+        let stored = self.objects.get_mut(&object).ok_or(Errno::EIDRM)?;
+        own(&stored.fd, uid, gid, mode);
+        stored.owner = owner_of(&fd::facts(&stored.fd)?);
+        Ok(())
+    }
+
+    /// Owner and mode, when they are not what they were at the last look.
+    pub(crate) fn changed_owner(&mut self, object: ObjectId, facts: &fd::Facts) -> Option<Owner> {
+        let stored = self.objects.get_mut(&object)?;
+        let owner = owner_of(facts);
+        let changed = stored.owner != owner;
+        stored.owner = owner;
+        changed.then_some(owner)
+    }
+
+    /// Cuts or extends the file to `size`.
+    pub(crate) fn truncate(&self, object: ObjectId, size: ByteLen) -> Result<()> {
+        fd::truncate(&self.stored(object)?.fd, size)
+    }
+
+    /// What the object's inode says of itself.
+    pub(crate) fn facts(&self, object: ObjectId) -> Result<fd::Facts> {
+        fd::facts(&self.stored(object)?.fd)
+    }
+
+    /// Whether nobody but this broker has the object open or mapped, or in a message on its way.
+    pub(crate) fn is_unused(&self, object: ObjectId) -> Result<bool> {
+        lease::is_only_description(&self.stored(object)?.fd)
+    }
+
+    /// The descriptor, for watching it.
+    pub(crate) fn watched(&self, object: ObjectId) -> Result<&OwnedFd> {
+        Ok(&self.stored(object)?.fd)
+    }
+
+    /// The object that a client's descriptor shows.
+    pub(crate) fn object_at(&self, identity: Identity) -> Option<ObjectId> {
+        self.identities.get(&identity).copied()
+    }
+
+    /// Lets the object's descriptor go, and its pages with it when nobody else holds them.
+    pub(crate) fn close(&mut self, object: ObjectId) {
+        if let Some(stored) = self.objects.remove(&object) {
+            self.identities.remove(&stored.identity);
+        }
+    }
+
+    /// Bytes that all objects have in memory.
+    pub(crate) fn allocated(&self) -> ByteLen {
+        let all = self.objects.values().filter_map(|stored| fd::facts(&stored.fd).ok());
+        ByteLen(all.map(|facts| facts.allocated.0).sum())
+    }
+
+    fn stored(&self, object: ObjectId) -> Result<&Stored> {
+        self.objects.get(&object).ok_or(Errno::EIDRM)
+    }
+}
+
+/// An unprivileged broker cannot give a file away; its store then has one user, and the engine's word counts.
+fn own(file: &OwnedFd, uid: Uid, gid: Gid, mode: u32) {
+    if let Err(errno) = fd::chown(file, uid, gid) {
+        tracing::debug!(errno = errno.name(), "the inode keeps its owner");
+    }
+    if let Err(errno) = fd::chmod(file, mode & 0o7777) {
+        tracing::debug!(errno = errno.name(), "the inode keeps its mode");
+    }
+}

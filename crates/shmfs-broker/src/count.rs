@@ -1,0 +1,48 @@
+//! Attach counts: the sum over the attach tables of all client processes.
+
+use crate::broker::{Broker, now};
+use shmfs_abi::{Call, Slot};
+use shmfs_core::{Effect, Event};
+
+impl Broker {
+    /// Counts anew what a call is about to ask for.
+    pub(crate) fn refresh(&mut self, call: &Call) {
+        match call {
+            Call::ProcText { .. } | Call::ShmInfo => {
+                for slot in self.namespace.slots() {
+                    self.refresh_slot(slot);
+                }
+            }
+            Call::Usage => {
+                let objects: Vec<_> = self.namespace.objects().collect();
+                for object in objects {
+                    self.measure(object);
+                }
+            }
+            _ => {}
+        }
+        if let Some(object) = self.namespace.object_to_measure(call) {
+            self.measure(object);
+        }
+        if let Some(slot) = self.namespace.slot_to_count(call) {
+            self.refresh_slot(slot);
+        }
+    }
+
+    fn refresh_slot(&mut self, slot: Slot) {
+        let effects = self.recount(slot);
+        self.carry_out_alone(effects);
+        if let Some(object) = self.namespace.segment_object(slot) {
+            self.measure(object);
+        }
+    }
+
+    /// Sums one segment's attaches over all tables and tells the engine.
+    pub(crate) fn recount(&mut self, slot: Slot) -> Vec<Effect> {
+        let Some(object) = self.namespace.segment_object(slot) else { return Vec::new() };
+        let tables = || self.clients.values().map(|client| &client.table);
+        let nattch = tables().map(|table| u64::from(table.count(slot, object))).sum();
+        let last_detach = tables().filter_map(|table| table.last_detach(slot, object)).max_by_key(|&(_, at)| at);
+        self.namespace.observe(Event::Counted { slot, object, nattch, last_detach }, now())
+    }
+}

@@ -1,0 +1,93 @@
+//! Who is behind a connection: the socket's own word, completed from /proc/PID/status.
+//!
+//! The socket fixes process, user, group and groups at connect (`SO_PEERCRED`, `SO_PEERGROUPS`). Capabilities are read
+//! from /proc, and count only when the ids there are still those of the socket.
+
+use rustix::fd::OwnedFd;
+use shmfs_abi::{Caps, Cred, Gid, Groups, Pid, Uid};
+use shmfs_sys::socket::{self, Peer};
+use std::{fs::File, io::Read};
+
+/// Bytes of /proc/PID/status that are read: with 64 groups it has less than 3 KiB.
+const STATUS_BYTES: u64 = 16 << 10;
+
+/// The credentials of the process at the other end.
+pub(crate) fn of(connection: &OwnedFd, peer: &Peer) -> Cred {
+    let groups = socket::peer_groups(connection).unwrap_or(Groups::NONE);
+    Cred { pid: peer.pid, uid: peer.uid, gid: peer.gid, groups, caps: caps(peer) }
+}
+
+/// Capabilities count in this user namespace only, and only while the process is still the user that
+/// connected. Where /proc does not tell, user 0 of this namespace has them all and others none.
+fn caps(peer: &Peer) -> Caps {
+    let status = read_status(peer.pid).and_then(|status| parse(&status));
+    match status {
+        Some(status) if (status.uid, status.gid) == (peer.uid, peer.gid) && same_user_namespace(peer.pid) => {
+            status.caps
+        }
+        _ if peer.uid == Uid(0) => Caps::all(),
+        _ => Caps::empty(),
+    }
+}
+
+fn read_status(pid: Pid) -> Option<String> {
+    let mut text = String::new();
+    let file = File::open(format!("/proc/{}/status", pid.0)).ok()?;
+    file.take(STATUS_BYTES).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+fn same_user_namespace(pid: Pid) -> bool {
+    let theirs = std::fs::read_link(format!("/proc/{}/ns/user", pid.0));
+    let ours = std::fs::read_link("/proc/self/ns/user");
+    matches!((theirs, ours), (Ok(theirs), Ok(ours)) if theirs == ours)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Status {
+    uid: Uid,
+    gid: Gid,
+    caps: Caps,
+}
+
+/// Reads the lines `Uid`, `Gid` (real, effective, saved, file system) and `CapEff` (proc_pid_status(5)).
+fn parse(status: &str) -> Option<Status> {
+    let line = |name: &str| {
+        status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    };
+    let effective = |name| line(name)?.split_whitespace().nth(1)?.parse().ok();
+    Some(Status {
+        uid: Uid(effective("Uid")?),
+        gid: Gid(effective("Gid")?),
+        caps: Caps::from_bits_truncate(u64::from_str_radix(line("CapEff")?, 16).ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effective_ids_and_capabilities_are_read() {
+        let status = "Name:\tcat\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nCapEff:\t0000000000008002\n";
+        let expected = Status {
+            uid: Uid(2),
+            gid: Gid(6),
+            caps: Caps::DAC_OVERRIDE | Caps::IPC_OWNER,
+        };
+        assert_eq!(parse(status), Some(expected));
+    }
+
+    #[test]
+    fn a_damaged_status_says_nothing() {
+        for status in ["", "Uid:\t1\n", "Uid:\tx\ty\nGid:\t5\t6\nCapEff:\t0\n", "Uid:1 2\nGid:1 2\nCapEff:zz\n"] {
+            assert_eq!(parse(status), None, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn this_process_is_found() {
+        let status = read_status(Pid(std::process::id() as i32)).unwrap();
+        assert_eq!(parse(&status).unwrap().uid, Uid(rustix::process::geteuid().as_raw()));
+    }
+}

@@ -1,0 +1,50 @@
+//! What can go wrong with a broker as a whole, in words for a person.
+
+use shmfs_abi::Errno;
+use std::path::PathBuf;
+
+/// A broker that could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store's directory already has a living broker.
+    #[error("the store at {dir} already runs, its broker is process {pid}")]
+    Taken {
+        /// The store's directory.
+        dir: PathBuf,
+        /// The process that serves it.
+        pid: u32,
+    },
+    /// The directory, the socket or another file could not be made.
+    #[error("cannot make {path}: {source}")]
+    Make {
+        /// What was to be made.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The socket's path is longer than `sun_path` holds.
+    #[error("the path {0} is too long for a socket (107 bytes at most)")]
+    PathTooLong(PathBuf),
+    /// A facility of the kernel was refused.
+    #[error("the kernel refuses {what}: {}", .errno.name())]
+    Kernel {
+        /// The facility.
+        what: &'static str,
+        /// Its errno.
+        errno: Errno,
+    },
+}
+
+/// A broker that had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Waiting for events failed.
+    #[error("waiting for events failed: {0}")]
+    Wait(std::io::Error),
+}
+
+impl StartError {
+    pub(crate) fn kernel(what: &'static str) -> impl Fn(Errno) -> StartError {
+        move |errno| StartError::Kernel { what, errno }
+    }
+}

@@ -1,0 +1,124 @@
+//! A store in this process, and a bare peer that speaks its messages.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's frame fails by panicking")]
+#![allow(dead_code, reason = "each test uses a part")]
+
+use rustix::fd::{AsFd, OwnedFd};
+use shmfs_abi::limits::MESSAGE_BYTES;
+use shmfs_abi::{ByteLen, Call, Errno, Name, Reply, ShmLimits, limits, store::Token};
+use shmfs_broker::{Admission, Broker, Config, Lifetime};
+use shmfs_sys::socket;
+use shmfs_wire::{Hello, Request, Response, Role};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+
+static STORES: AtomicU32 = AtomicU32::new(0);
+
+/// A running store; stopped and removed when it goes.
+pub struct Store {
+    dir: PathBuf,
+    stop: Option<OwnedFd>,
+    broker: Option<JoinHandle<()>>,
+}
+
+impl Store {
+    pub fn start(size: u64) -> Store {
+        let number = STORES.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("shmfs-broker-test-{}-{number}", std::process::id()));
+        let (stop_end, stop) = rustix::pipe::pipe().unwrap();
+        let config = Config {
+            dir: dir.clone(),
+            size: ByteLen(size),
+            limits: ShmLimits {
+                shmmax: limits::DEFAULT_SHMMAX,
+                shmmni: limits::DEFAULT_SHMMNI,
+                shmall: limits::DEFAULT_SHMMAX,
+            },
+            admission: Admission::Owner,
+            lifetime: Lifetime::Forever,
+            stop: Some(stop_end),
+        };
+        let broker = Broker::start(config).unwrap();
+        let broker = std::thread::spawn(move || broker.run().unwrap());
+        Store { dir, stop: Some(stop), broker: Some(broker) }
+    }
+
+    pub fn connect(&self) -> Peer {
+        let path = self.dir.join("socket");
+        Peer { socket: socket::connect(path.as_os_str().as_bytes()).unwrap(), sequence: 0, table: None }
+    }
+
+    /// A peer that has said hello as a client process.
+    pub fn client(&self) -> Peer {
+        let mut peer = self.connect();
+        let hello = Request::Hello(Hello { token: Token::default(), role: Role::Client, resume: None });
+        let (response, mut fds) = peer.ask(&hello, &[]).unwrap();
+        assert!(matches!(response, Response::Welcome(_)), "{response:?}");
+        peer.table = fds.pop();
+        peer
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // The closed pipe wakes the broker.
+        self.stop = None;
+        if let Some(broker) = self.broker.take() {
+            let ended = broker.join();
+            if !std::thread::panicking() {
+                ended.unwrap();
+                assert!(!self.dir.exists(), "the store's directory stays behind");
+            }
+        }
+    }
+}
+
+/// A bare connection.
+pub struct Peer {
+    pub socket: OwnedFd,
+    sequence: u64,
+    /// Keeps the description of the attach table, whose end is this peer's death.
+    table: Option<OwnedFd>,
+}
+
+impl Peer {
+    /// Sends bytes as they are.
+    pub fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
+        socket::send(&self.socket, bytes, &[], true)
+    }
+
+    /// One request and its response; nothing when the broker hung up.
+    pub fn ask(&mut self, request: &Request, fds: &[&OwnedFd]) -> Option<(Response, Vec<OwnedFd>)> {
+        self.sequence += 1;
+        let mut bytes = [0; MESSAGE_BYTES];
+        let len = shmfs_wire::encode_request(request, self.sequence, &mut bytes);
+        let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+        socket::send(&self.socket, &bytes[..len], &fds, true).ok()?;
+        let received = socket::receive(&self.socket, &mut bytes, true).ok().filter(|received| received.len > 0)?;
+        let (sequence, response) = shmfs_wire::decode_response(&bytes[..received.len]).unwrap();
+        assert_eq!(sequence, self.sequence);
+        Some((response, received.fds.into_iter().flatten().collect()))
+    }
+
+    /// One call that is to be answered; a refusal is its errno.
+    pub fn call(&mut self, call: Call, fds: &[&OwnedFd]) -> Result<(Reply, Vec<OwnedFd>), Errno> {
+        match self.ask(&Request::Call(call), fds).expect("the broker hung up") {
+            (Response::Reply(reply), fds) => Ok((reply, fds)),
+            (Response::Refused(refused), _) => Err(refused.errno),
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    /// Whether the broker has hung up on this connection.
+    pub fn is_hung_up(&self) -> bool {
+        let mut bytes = [0; MESSAGE_BYTES];
+        socket::receive(&self.socket, &mut bytes, true).is_ok_and(|received| received.len == 0)
+            || matches!(socket::receive(&self.socket, &mut bytes, true), Err(Errno::ECONNRESET))
+    }
+}
+
+pub fn name(text: &str) -> Name {
+    Name::new(text.as_bytes()).unwrap()
+}
