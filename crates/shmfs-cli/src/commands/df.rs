@@ -1,0 +1,87 @@
+//! `shm df`: how full a store is, and what it has served.
+
+use crate::failure::Failure;
+use crate::json::UsageJson;
+use crate::listing;
+use crate::output;
+use crate::report;
+use crate::size::long;
+use crate::store::StoreArg;
+use shmfs_abi::{CallName, Usage};
+use std::path::Path;
+
+/// Show how full a store is and what it has served
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  shm df
+  shm df --store run-4711 --json | jq .calls.shmget
+
+`used` is what objects may grow to and counts against the size; `in memory` is
+what their pages take.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    store: StoreArg,
+    /// Print JSON, sizes in bytes
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let mut visit = args.store.visit()?;
+    let usage = listing::usage(&mut visit)?;
+    if args.json {
+        return output::json(&UsageJson::from(&usage));
+    }
+    output::data(&words(&visit.dir, &usage))
+}
+
+fn words(dir: &Path, usage: &Usage) -> String {
+    // u128: a hundred times a size does not fit 64 bits.
+    let percent = u128::from(usage.used.0) * 100 / u128::from(usage.size.0.max(1));
+    let created = &usage.created;
+    let lines = [
+        ("store", dir.display().to_string()),
+        ("size", long(usage.size.0)),
+        ("used", format!("{} ({percent}%)", long(usage.used.0))),
+        ("peak", long(usage.peak.0)),
+        ("in memory", long(usage.allocated.0)),
+        ("backing", usage.backing.text().to_owned()),
+        ("objects", format!("sysv {}, posix {}, without a name {}", usage.sysv, usage.posix, usage.unnamed)),
+        (
+            "created",
+            format!(
+                "{}, {}, {}",
+                report::count(created.segments, "segment"),
+                report::count(created.objects, "object"),
+                report::count(created.semaphores, "semaphore")
+            ),
+        ),
+        ("clients", usage.clients.to_string()),
+        ("calls", report::calls(&usage.calls, &[0; CallName::ALL.len()])),
+    ];
+    lines.iter().map(|(word, value)| format!("{word:<10} {value}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::tests::usage;
+
+    #[test]
+    fn the_words_name_every_number() {
+        let expected = "\
+store      /run/shmfs/x
+size       4.0 GiB
+used       1.0 GiB (25%)
+peak       2.0 GiB
+in memory  8.0 KiB
+backing    hidden-tmpfs
+objects    sysv 1, posix 1, without a name 0
+created    3 segments, 1 object, no semaphores
+clients    2
+calls      shmget 3
+";
+        assert_eq!(words(Path::new("/run/shmfs/x"), &usage()), expected);
+    }
+}

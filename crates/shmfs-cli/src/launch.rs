@@ -1,0 +1,187 @@
+//! A broker as a process of its own: `shm` again, with the hidden command `broker`.
+//!
+//! Its standard input is the hold, a pipe that ends when the store's command has ended. Its standard output is
+//! the readiness pipe: one line `ready`, or else a message and perhaps a hint. Neither needs a number to be
+//! passed, and neither reaches the command, whose own are the person's.
+
+use crate::failure::{Failure, RUN_FAILED};
+use crate::log::ENV_LOG;
+use crate::preload::{self, ENV_PRELOAD};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use shmfs_abi::store::{ENV_STORE, ENV_TOKEN, Token};
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, PipeWriter, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::{env, time::Duration};
+
+/// The word that says: the socket is there.
+pub(crate) const READY: &str = "ready";
+
+/// Bytes of what a broker may say before it is ready.
+const SAID_BYTES: u64 = 16 << 10;
+
+/// What a broker is to serve.
+pub(crate) struct Order<'a> {
+    /// The store's directory.
+    pub(crate) dir: &'a Path,
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    /// Who may enter.
+    pub(crate) open_to: OpenTo,
+    /// When it ends.
+    pub(crate) ends: Ends,
+    /// Where its log goes; standard error when nothing is said.
+    pub(crate) log: Option<std::fs::File>,
+}
+
+/// Who may enter a store, besides its owner and root.
+#[derive(Clone, Copy)]
+pub(crate) enum OpenTo {
+    Everyone,
+    Nobody,
+    Token(Token),
+}
+
+/// When a store ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// When it is told to.
+    WhenTold,
+    /// When the hold has ended and no client is left.
+    WithLastClient,
+    /// When the hold has ended.
+    WithCommand,
+}
+
+/// A broker that is ready.
+pub(crate) struct Launched {
+    child: Child,
+    hold: Option<PipeWriter>,
+}
+
+/// Starts a broker and waits until programs can connect.
+pub(crate) fn launch(order: Order<'_>) -> Result<Launched, Failure> {
+    let failed = |error: io::Error| {
+        Failure::new(format!("cannot start the store's broker: {error}")).status(RUN_FAILED)
+    };
+    let (held, hold) = io::pipe().map_err(failed)?;
+    let (readiness, ready) = io::pipe().map_err(failed)?;
+    let mut command = command(&order);
+    command.stdout(ready);
+    let hold = match order.ends {
+        Ends::WhenTold => {
+            command.stdin(Stdio::null());
+            None
+        }
+        Ends::WithLastClient | Ends::WithCommand => {
+            command.stdin(held);
+            Some(hold)
+        }
+    };
+    if let Some(log) = order.log {
+        command.stderr(log);
+    }
+    let mut child = command.spawn().map_err(failed)?;
+    // Our copies of its ends of the pipes go with it.
+    drop(command);
+    match refusal(readiness) {
+        None => Ok(Launched { child, hold }),
+        Some(failure) => {
+            drop(hold);
+            drop(child.wait());
+            Err(failure)
+        }
+    }
+}
+
+fn command(order: &Order<'_>) -> Command {
+    // The file that runs, though another may lie at its path by now.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("shm").arg("broker").arg("--dir").arg(order.dir).args(["--size", &order.size.to_string()]);
+    // The broker must not be served by itself, nor by the store around it.
+    command.env_remove(ENV_STORE).env_remove(ENV_TOKEN).env_remove(ENV_PRELOAD).current_dir("/");
+    if let Some(others) = env::var_os(ENV_PRELOAD).as_deref().and_then(preload::without_ours) {
+        command.env(ENV_PRELOAD, others);
+    }
+    match order.open_to {
+        OpenTo::Everyone => {
+            command.arg("--everyone");
+        }
+        OpenTo::Nobody => {}
+        // Everybody sees arguments; the environment only its owner.
+        OpenTo::Token(token) => {
+            command.env(ENV_TOKEN, OsStr::from_bytes(&token.text()));
+        }
+    }
+    match order.ends {
+        Ends::WhenTold => {
+            if env::var_os(ENV_LOG).is_none() {
+                command.env(ENV_LOG, "info");
+            }
+        }
+        Ends::WithLastClient => {
+            command.arg("--hold");
+        }
+        Ends::WithCommand => {
+            command.args(["--hold", "--kill"]);
+        }
+    }
+    command
+}
+
+/// Reads from the readiness pipe; nothing when the broker is ready.
+fn refusal(readiness: impl Read) -> Option<Failure> {
+    let mut lines = BufReader::new(readiness.take(SAID_BYTES)).lines().map_while(Result::ok);
+    let said = lines.next();
+    match said.as_deref() {
+        Some(READY) => None,
+        Some(message) => {
+            let failure = Failure::new(message).status(RUN_FAILED);
+            Some(match lines.next() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            })
+        }
+        None => Some(Failure::new("the store's broker ended before it was ready").status(RUN_FAILED)),
+    }
+}
+
+impl Launched {
+    /// The broker's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How the broker has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Lets go of the hold, and waits for the broker's end at most `patience`: clients may keep it.
+    pub(crate) fn release(mut self, patience: Duration) {
+        drop(self.hold.take());
+        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else { return };
+        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        let timeout =
+            Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) };
+        let _ = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout));
+        drop(self.child.try_wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_is_one_word_and_anything_else_a_failure() {
+        assert!(refusal(&b"ready\n"[..]).is_none());
+        let failure = refusal(&b"the store runs\nuse it\n"[..]).unwrap();
+        assert_eq!((failure.message.as_str(), failure.hint.as_deref()), ("the store runs", Some("use it")));
+        assert!(refusal(&b""[..]).unwrap().message.contains("before it was ready"));
+    }
+}

@@ -1,0 +1,33 @@
+//! `shm`: see, limit, keep and clean shared memory, and run programs on it.
+//!
+//! Owns: the command line, what is printed, where a store is found, the life of a private store's broker as a
+//! process, the laying of the preload.
+//! Leaves to others: serving (`shmfs-broker`), asking (`shmfs-client`).
+
+mod clock;
+mod commands;
+mod failure;
+mod json;
+mod launch;
+mod listing;
+mod log;
+mod output;
+mod places;
+mod preload;
+mod program;
+mod report;
+mod signals;
+mod size;
+mod store;
+mod table;
+mod text;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match commands::carry_out(commands::Cli::parse()) {
+        Ok(status) => status,
+        Err(failure) => failure.tell(),
+    }
+}
