@@ -1,0 +1,3 @@
+/* libinside.so: something to be found. */
+int inside(void);
+int inside(void) { return 1; }

@@ -1,0 +1,292 @@
+//! Real programs that nobody changed, under `shm run`, each time with the proof that shmfs served them.
+
+#![allow(clippy::expect_used, reason = "a test that cannot be set up fails, and says why")]
+
+use serde_json::Value;
+use shmfs_tests::{
+    DevShm, LIMIT, Outcome, Running, Scratch, World, compile, eventually, here, is_root, run, shm, skip,
+    untouched,
+};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A stage for one program: a world, a folder and the program `shm`.
+struct Setting {
+    world: World,
+    scratch: Scratch,
+    shm: PathBuf,
+}
+
+impl Setting {
+    fn new(name: &str, dev_shm: DevShm) -> Result<Setting, String> {
+        let world = World::start(dev_shm)?;
+        let scratch = Scratch::new(name);
+        let shm = scratch.copy_of(&shm(), "shm");
+        Ok(Setting { world, scratch, shm })
+    }
+
+    /// Runs a shell script under `shm run OPTIONS`, by way of `by` (a wrapper such as `setpriv`, or nothing); gives
+    /// what `shm df --json` said at its end. $0 of the script is the scratch folder.
+    fn serve(&self, by: &[&str], options: &[&str], script: &str) -> (Outcome, Value) {
+        let usage = self.scratch.join("usage.json");
+        fs::write(&usage, "").expect("a file");
+        open_to_all(&usage, 0o666);
+        let script = format!("{script}\nstatus=$?; \"$0/shm\" df --json >\"$0/usage.json\"; exit $status");
+        let mut words = by.iter().map(OsStr::new).chain([self.shm.as_os_str()]);
+        let mut command = self.world.command(words.next().expect("at least shm"));
+        command.args(words);
+        command.arg("run").args(options).args(["--", "sh", "-c", &script]).arg(self.scratch.path());
+        let outcome = run(&mut command, LIMIT);
+        let said = fs::read_to_string(&usage).expect("the usage");
+        (outcome, serde_json::from_str(&said).unwrap_or_default())
+    }
+
+    /// The same script without a store.
+    fn natively(&self, script: &str) -> Outcome {
+        let mut command = self.world.command("unshare");
+        run(command.args(["--ipc", "sh", "-c", script]).arg(self.scratch.path()), LIMIT)
+    }
+
+    fn compile(&self, program: &str) -> PathBuf {
+        compile(&format!("programs/{program}.c"), self.scratch.path(), &[])
+    }
+
+    fn copy(&self, file: &str) {
+        let copy = self.scratch.join(file);
+        fs::copy(here().join("programs").join(file), &copy).expect("a copy");
+        open_to_all(&copy, 0o755);
+    }
+
+    /// Fails unless the store counted `calls`, each at least once, and the kernel served nothing.
+    fn prove(&self, usage: &Value, calls: &[&str]) {
+        for call in calls {
+            assert!(usage["calls"][call].as_u64() > Some(0), "the store served no {call}: {usage}");
+        }
+        untouched(&self.world, &self.scratch);
+    }
+}
+
+fn open_to_all(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+}
+
+macro_rules! setting {
+    ($name:literal, $dev_shm:expr) => {
+        match Setting::new($name, $dev_shm) {
+            Ok(setting) => setting,
+            Err(reason) => skip!("{reason}"),
+        }
+    };
+}
+
+macro_rules! need_program {
+    ($program:literal) => {
+        if !Path::new($program).exists() {
+            skip!("no {}", $program);
+        }
+    };
+}
+
+/// CPython's own tests of multiprocessing.shared_memory, for one way of starting processes.
+fn cpythons_own(method: &str) {
+    need_program!("/usr/bin/python3.11");
+    if !Path::new(&format!("/usr/lib/python3.11/test/test_multiprocessing_{method}.py")).exists() {
+        skip!("no tests of CPython; on Debian: apt-get install libpython3.11-testsuite");
+    }
+    let setting = setting!("cpython", DevShm::Ample);
+    let script = format!(
+        "cd \"$0\" && /usr/bin/python3.11 -m test --tempdir \"$0\" -v test_multiprocessing_{method} \
+         -m '*SharedMemory*' 2>&1"
+    );
+    let (outcome, usage) = setting.serve(&[], &[], &script);
+    let said = outcome.expect_success("CPython's tests");
+    let ran = said.lines().find_map(|line| line.strip_prefix("Ran ")?.split(' ').next()?.parse::<u32>().ok());
+    assert!(ran >= Some(13) && said.contains("\nOK\n"), "{said}");
+    setting.prove(&usage, &["shm_open", "shm_unlink", "ftruncate"]);
+}
+
+#[test]
+fn cpythons_own_tests_fork() {
+    cpythons_own("fork");
+}
+
+#[test]
+fn cpythons_own_tests_spawn() {
+    cpythons_own("spawn");
+}
+
+#[test]
+fn cpythons_own_tests_forkserver() {
+    cpythons_own("forkserver");
+}
+
+#[test]
+fn python_shares_between_processes() {
+    need_program!("/usr/bin/python3");
+    let setting = setting!("python", DevShm::Ample);
+    setting.copy("share.py");
+    let script = "/usr/bin/python3 \"$0/share.py\"";
+    let natively = setting.natively(script).expect_success("Python on the kernel");
+    // Natively it used this world's /dev/shm: the proof needs a fresh one.
+    let setting = setting!("python", DevShm::Ample);
+    setting.copy("share.py");
+    let (outcome, usage) = setting.serve(&[], &[], script);
+    assert_eq!(outcome.expect_success("Python under shmfs"), natively);
+    setting.prove(&usage, &["shm_open", "shm_unlink", "sem_open"]);
+    assert_eq!(usage["used_bytes"], 0, "{usage}");
+}
+
+#[test]
+fn util_linux_tools_say_the_same() {
+    need_program!("/usr/bin/ipcmk");
+    let setting = setting!("ipc", DevShm::Ample);
+    setting.copy("ipc-tools.sh");
+    let script = "LC_ALL=C.UTF-8 sh \"$0/ipc-tools.sh\"";
+    let natively = setting.natively(script).expect_success("the tools on the kernel");
+    let (outcome, usage) = setting.serve(&[], &[], script);
+    assert_eq!(outcome.expect_success("the tools under shmfs"), natively);
+    setting.prove(&usage, &["shmget", "shmctl"]);
+}
+
+/// The kernel refuses its own System V calls: what works is not the kernel's.
+#[test]
+fn with_the_kernels_calls_denied() {
+    need_program!("/usr/bin/ipcmk");
+    let setting = setting!("denied", DevShm::Ample);
+    let deny = setting.compile("deny");
+    setting.compile("large");
+    let refused = run(setting.world.command(&deny).args(["ipcmk", "-M", "4096"]), LIMIT);
+    assert!(
+        !refused.success() && refused.stderr.contains("not permitted"),
+        "the filter does not bite: {refused:?}"
+    );
+    let deny = deny.to_str().expect("a name in UTF-8");
+    let script = "ipcmk -M 4096 && ipcs -m | grep 4096 && \"$0/large\" sysv 1000000 && ipcrm -m 0 && ipcs -m";
+    let (outcome, usage) = setting.serve(&[deny], &[], script);
+    let said = outcome.expect_success("the tools, denied");
+    assert!(said.starts_with("Shared memory id: 0\n") && said.contains("\nshared 1000000\n"), "{said}");
+    setting.prove(&usage, &["shmget", "shmat", "shmctl"]);
+}
+
+#[test]
+fn a_gibibyte_where_dev_shm_is_small() {
+    let setting = setting!("large", DevShm::Small);
+    setting.compile("large");
+    let gibibyte = 1_u64 << 30;
+    for kind in ["sysv", "posix"] {
+        let (outcome, usage) = setting.serve(&[], &[], &format!("\"$0/large\" {kind} {gibibyte}"));
+        assert_eq!(outcome.expect_success(kind), format!("shared {gibibyte}\n"));
+        assert_eq!(usage["used_bytes"], 0, "{usage}");
+        assert!(usage["peak_bytes"].as_u64() >= Some(gibibyte), "{usage}");
+    }
+    untouched(&setting.world, &setting.scratch);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_at_the_call() {
+    let setting = setting!("refused", DevShm::Small);
+    setting.compile("large");
+    let cases = [("sysv", "shmget"), ("posix", "ftruncate"), ("allocate", "posix_fallocate")];
+    for (kind, call) in cases {
+        let script = format!("\"$0/large\" {kind} {}; \"$0/large\" {kind} {}", 1_u64 << 30, 200_u64 << 20);
+        let (outcome, usage) = setting.serve(&[], &["--size", "256M"], &script);
+        assert_eq!(outcome.stdout, format!("{call}: ENOSPC\nshared {}\n", 200 << 20), "{outcome:?}");
+        assert_eq!(
+            (&usage["used_bytes"], &usage["size_bytes"]),
+            (&Value::from(0), &Value::from(256 << 20)),
+            "{usage}"
+        );
+    }
+    untouched(&setting.world, &setting.scratch);
+}
+
+/// Both doors fill one store.
+#[test]
+fn both_doors_are_bounded_together() {
+    let setting = setting!("together", DevShm::Small);
+    setting.compile("large");
+    let script =
+        "ipcmk -M 100000000 && \"$0/large\" posix 100000000; ipcrm -m 0; \"$0/large\" posix 100000000";
+    let (outcome, usage) = setting.serve(&[], &["--size", "128M"], script);
+    let said: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(said, ["Shared memory id: 0", "ftruncate: ENOSPC", "shared 100000000"], "{outcome:?}");
+    assert_eq!(usage["used_bytes"], 0, "{usage}");
+}
+
+#[test]
+fn the_report_tells_what_was_served_and_left() {
+    need_program!("/usr/bin/ipcmk");
+    let setting = setting!("report", DevShm::Ample);
+    let (outcome, _) = setting.serve(&[], &["--report"], "ipcmk -M 1048576 >/dev/null");
+    assert!(outcome.success(), "{outcome:?}");
+    for word in ["created", "1 segment", "shmget 1", "peak", "1.0 MiB", "left"] {
+        assert!(outcome.stderr.contains(word), "no `{word}` in the report:\n{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_descriptor_goes_to_a_process_outside_the_store() {
+    let setting = setting!("pass", DevShm::Ample);
+    let pass = setting.compile("pass");
+    let socket = setting.scratch.join("socket");
+    let receiver = Running::start(setting.world.command(&pass).arg("receive").arg(&socket));
+    eventually("the receiver listens", || socket.exists());
+    let (outcome, _) = setting.serve(&[], &[], "\"$0/pass\" send \"$0/socket\"");
+    assert_eq!(outcome.expect_success("the sender"), "sent, now from outside and grown\n");
+    let received = receiver.finish(LIMIT).expect_success("the receiver");
+    assert_eq!(received, "received from inside, 4096 bytes, 0 links\n");
+    untouched(&setting.world, &setting.scratch);
+}
+
+/// A user who is nobody special, with and without a runtime directory.
+#[test]
+fn without_any_privilege() {
+    need_program!("/usr/bin/python3");
+    if !is_root() {
+        skip!("becoming another user needs root (but then all these tests run without privilege)");
+    }
+    let as_user = [
+        "setpriv",
+        "--reuid=1001",
+        "--regid=1001",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+    ];
+    for with_runtime_dir in [false, true] {
+        // The proof takes the first numbers of a world: a new one each time.
+        let setting = setting!("user", DevShm::Small);
+        setting.copy("share.py");
+        setting.compile("large");
+        let runtime_dir = setting.scratch.join("runtime");
+        fs::create_dir(&runtime_dir).expect("a folder");
+        std::os::unix::fs::chown(&runtime_dir, Some(1001), Some(1001)).expect("chown");
+        let runtime = format!("XDG_RUNTIME_DIR={}", runtime_dir.display());
+        let extra = if with_runtime_dir { vec!["env", runtime.as_str()] } else { vec![] };
+        let by: Vec<&str> = as_user.iter().copied().chain(extra).collect();
+        let script = "cd /tmp && id -u && python3 \"$0/share.py\" && ipcmk -M 4096 && ipcs -m | grep -c 4096 && ipcrm -m 0 \
+                      && \"$0/large\" posix 200000000";
+        let (outcome, usage) = setting.serve(&by, &["--size", "1G"], script);
+        let said = outcome.expect_success("as user 1001");
+        assert!(said.starts_with("1001\n") && said.ends_with("shared 200000000\n"), "{said}");
+        setting.prove(&usage, &["shm_open", "sem_open", "shmget"]);
+        let left = fs::read_dir(runtime_dir.join("shmfs")).map_or(0, Iterator::count);
+        eventually("the store is gone", || setting.world.processes(&setting.shm).is_empty());
+        assert!(left <= 1, "only the store that is ending may be there");
+    }
+    // Made for stores of this user; somebody else's would not be empty.
+    drop(fs::remove_dir("/tmp/shmfs-1001"));
+}
+
+/// A program that cannot be preloaded is told of.
+#[test]
+fn static_programs_are_warned_of() {
+    let setting = setting!("static", DevShm::Ample);
+    let checker = compile("programs/untouched.c", setting.scratch.path(), &["-static"]);
+    let outcome =
+        run(setting.world.command(&setting.shm).arg("run").arg("--").arg(OsStr::new(&checker)), LIMIT);
+    assert!(outcome.stderr.contains("warning") && outcome.stderr.contains("static"), "{outcome:?}");
+    assert_eq!(outcome.stdout, "untouched\n");
+}
