@@ -1,0 +1,51 @@
+//! The project's own commands, as `cargo xtask COMMAND`.
+
+mod bench;
+mod build;
+mod demo;
+mod fuzz;
+mod prepare;
+mod samples;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask build           the program, self-contained: target/release/shm
+cargo xtask demo            two programs on shared memory, and the proof that the kernel's stayed empty
+cargo xtask test [--full]   prepares what the tests need and runs them; --full adds long programs, storms, fuzzing
+cargo xtask bench [NAME]    the kernel and shmfs side by side
+cargo xtask tidy            the rules of the code that no compiler knows
+cargo xtask fuzz [SECONDS]  libFuzzer on the wire format, where a nightly compiler exists";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["build"] => build::run(),
+        ["demo"] => demo::run(),
+        ["test"] => test::run(test::Tier::Quick),
+        ["test", "--full"] => test::run(test::Tier::Full),
+        ["bench"] => bench::run(None),
+        ["bench", name] => bench::run(Some(name)),
+        ["tidy"] => tidy::run(),
+        ["fuzz"] => fuzz::run(fuzz::SECONDS),
+        ["fuzz", seconds] => match seconds.parse() {
+            Ok(seconds) => fuzz::run(seconds),
+            Err(_) => Err(format!("`{seconds}` is not a number of seconds")),
+        },
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
