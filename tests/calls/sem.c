@@ -351,3 +351,14 @@ CASE(many) {
     }
     say("wrong %d", wrong);
 }
+
+CASE(descriptors_used_up) {
+    sem_t *s = made("/open", 1);
+    struct rlimit limit = {32, 32};
+    need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+    while (dup(STDOUT_FILENO) >= 0) {}
+    SEM(sem_open("/another", O_CREAT, 0600, 1));
+    SEM(sem_open("/none", 0));
+    TRY(sem_post(s));
+    tell_value(s);
+}

@@ -303,3 +303,25 @@ CASE(memory_calls_on_an_attach) {
     say("write: %s", access_to(p, 'w'));
     count(id, "after all that");
 }
+
+/* A refusal after the count went up: it must come down again. */
+CASE(address_space_used_up) {
+    int id = segment(1UL << 30, 0600);
+    struct rlimit limit = {256 << 20, 256 << 20};
+    need(setrlimit(RLIMIT_AS, &limit) == 0, "setrlimit");
+    AT(shmat(id, NULL, 0));
+    AT(shmat(id, NULL, SHM_RDONLY));
+    show(id);
+    int small = segment(4096, 0600);
+    AT(shmat(small, NULL, 0));
+}
+
+CASE(refusal_leaves_no_count) {
+    int id = segment(4096, 0600);
+    char *p = reserve(2);
+    for (int i = 0; i < 100; i++)
+        if (shmat(id, p, 0) != (void *)-1 || shmat(id, p + 1, 0) != (void *)-1) say("round %d: attached", i);
+    show(id);
+    TRY(shmctl(id, IPC_RMID, NULL));
+    show(id);
+}

@@ -172,3 +172,22 @@ CASE(lock_by_others) {
     }
     finish(c);
 }
+
+CASE(lock_beyond_the_limit) {
+    need_users();
+    pid_t c = start("stranger");
+    if (c == 0) {
+        become(STRANGER, STRANGER);
+        struct rlimit one_page = {PAGE, PAGE};
+        need(setrlimit(RLIMIT_MEMLOCK, &one_page) == 0, "setrlimit");
+        int one = segment(PAGE, 0600), two = segment(2 * PAGE, 0600);
+        TRY(shmctl(two, SHM_LOCK, NULL));
+        TRY(shmctl(one, SHM_LOCK, NULL));
+        show(one);
+        show(two);
+        /* The kernel counts locked pages by user, over all namespaces: leave none to the next run. */
+        TRY(shmctl(one, SHM_UNLOCK, NULL));
+        _exit(0);
+    }
+    finish(c);
+}

@@ -179,3 +179,8 @@ CASE(creator_is_the_effective_user) {
     finish(c);
     show(ID(shmget(KEY, 0, 0)));
 }
+
+CASE(huge_pages_of_no_size) {
+    ID(shmget(KEY, 4096, IPC_CREAT | SHM_HUGETLB | (1 << 26) | 0600));
+    ID(shmget(KEY, 0, 0));
+}

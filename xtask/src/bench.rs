@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How often each side runs.
-const TURNS: usize = 6;
+/// How often each side runs: many short turns, so that what disturbs the machine disturbs both.
+const TURNS: usize = 24;
 
 /// A program in benches/ and how it is started.
 struct Bench {
@@ -26,42 +26,42 @@ const BENCHES: [Bench; 6] = [
     Bench {
         name: "exec",
         source: "exec.c",
-        arguments: &["400"],
+        arguments: &["100"],
         measures: "posix_spawn of /bin/true and its end",
         bound: Some(1.15),
     },
     Bench {
         name: "fork",
         source: "fork.c",
-        arguments: &["400"],
+        arguments: &["100"],
         measures: "fork, _exit, wait in a process with one attach",
         bound: None,
     },
     Bench {
         name: "sysv",
         source: "sysv.c",
-        arguments: &["1000", "alone"],
+        arguments: &["250", "alone"],
         measures: "shmget + shmat + write + shmdt + IPC_RMID",
         bound: None,
     },
     Bench {
         name: "sysv-pair",
         source: "sysv.c",
-        arguments: &["500", "pair"],
+        arguments: &["125", "pair"],
         measures: "the same, another process attaches and reads",
         bound: None,
     },
     Bench {
         name: "posix",
         source: "posix.c",
-        arguments: &["1000", "alone"],
+        arguments: &["250", "alone"],
         measures: "shm_open + ftruncate + mmap + write + munmap + unlink",
         bound: None,
     },
     Bench {
         name: "posix-pair",
         source: "posix.c",
-        arguments: &["500", "pair"],
+        arguments: &["125", "pair"],
         measures: "the same, another process opens and reads",
         bound: None,
     },

@@ -37,6 +37,7 @@ pub(crate) fn run(tier: Tier) -> Outcome {
     };
     let concurrency = under_loom();
     let fuzzed = if tier == Tier::Full { fuzz::run(fuzz::SECONDS) } else { Ok(()) };
+    // A test that skips passes; one test of many cases can give many reasons.
     let skipped: usize = counts.skips.values().sum();
     println!();
     for (reason, times) in &counts.skips {
@@ -60,7 +61,8 @@ fn surround(command: &mut Command, tier: Tier) -> &mut Command {
 }
 
 fn with_nextest(tier: Tier) -> (Counts, Outcome) {
-    let report = target().join("nextest/default/junit.xml");
+    // nextest keeps its store there wherever builds go (`store.dir`).
+    let report = root().join("target/nextest/default/junit.xml");
     // A report of an earlier run must not be counted.
     drop(fs::remove_file(&report));
     let mut nextest = cargo();
@@ -74,8 +76,12 @@ fn with_nextest(tier: Tier) -> (Counts, Outcome) {
 fn counts_of_report(text: &str) -> Counts {
     let passed_or_failed = text.matches("<testcase ").count();
     let failed = text.matches("<failure").count() + text.matches("<error").count();
-    let unescaped =
-        text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+    let unescaped = text
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&amp;", "&");
     Counts {
         passed: passed_or_failed.saturating_sub(failed),
         failed,

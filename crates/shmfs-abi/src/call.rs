@@ -21,12 +21,19 @@ pub enum Call {
     ShmSet { shmid: Shmid, uid: Uid, gid: Gid, mode: u32 },
     /// `shmctl(IPC_RMID)`. Reply: `Done`.
     ShmRemove { shmid: Shmid },
+    /// `shmctl(SHM_LOCK)` and `SHM_UNLOCK`. `allowance` is the caller's RLIMIT_MEMLOCK in bytes; it is 0 on the wire,
+    /// the broker fills it in. Reply: `Done`.
+    ShmLock { shmid: Shmid, lock: bool, allowance: u64 },
     /// `shmctl(IPC_INFO)` and `SHM_INFO`. Reply: `ShmInfo`.
     ShmInfo,
     /// `shm_open(3)`. The mode comes after the umask. Reply: `Opened`, with a descriptor.
     Open { name: Name, flags: OpenFlags, mode: u32 },
     /// `shm_unlink(3)`. Reply: `Done`.
     Unlink { name: Name },
+    /// `renameat2(2)` of one name below /dev/shm to another. Reply: `Done`.
+    Rename { from: Name, to: Name, flags: u32 },
+    /// `link(2)` of one name below /dev/shm. Reply: `Done`.
+    Link { from: Name, to: Name },
     /// `sem_open(3)`; `name` begins with `sem.`. Reply: `Opened` for one that exists, `Fresh` for an
     /// unpublished one; both with a descriptor.
     SemOpen { name: Name, flags: OpenFlags, mode: u32 },
@@ -44,6 +51,25 @@ pub enum Call {
     Next { after: ObjectId },
     /// What the store uses and has served. Reply: `Usage`.
     Usage,
+    /// Change limits while running. Reply: `Done`.
+    SetLimits { change: LimitsChange },
+}
+
+/// New limits; nothing where one stays as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LimitsChange {
+    /// The store's size in bytes.
+    pub size: Option<u64>,
+    /// Bytes of one segment.
+    pub shmmax: Option<u64>,
+    /// Pages of all segments.
+    pub shmall: Option<u64>,
+    /// Segments.
+    pub shmmni: Option<u64>,
+    /// Whether a segment goes with its last attach (1) or not (0).
+    pub rmid_forced: Option<u64>,
+    /// The id that the next segment shall have.
+    pub next_id: Option<u64>,
 }
 
 /// The kernel files that a store answers for.
@@ -57,6 +83,10 @@ pub enum ProcFile {
     Shmall,
     /// /proc/sys/kernel/shmmni
     Shmmni,
+    /// /proc/sys/kernel/shm_rmid_forced
+    ShmRmidForced,
+    /// /proc/sys/kernel/shm_next_id
+    ShmNextId,
 }
 
 macro_rules! call_names {
@@ -82,7 +112,7 @@ macro_rules! call_names {
 call_names! {
     Shmget = "shmget", Shmat = "shmat", Shmdt = "shmdt", Shmctl = "shmctl",
     ShmOpen = "shm_open", ShmUnlink = "shm_unlink", SemOpen = "sem_open",
-    Truncate = "ftruncate", Proc = "proc", Fork = "fork",
+    Truncate = "ftruncate", Proc = "proc", Fork = "fork", Path = "path",
 }
 
 impl Call {
@@ -95,9 +125,11 @@ impl Call {
             | Call::ShmStatIndex { .. }
             | Call::ShmSet { .. }
             | Call::ShmRemove { .. }
+            | Call::ShmLock { .. }
             | Call::ShmInfo => Some(CallName::Shmctl),
             Call::Open { .. } => Some(CallName::ShmOpen),
             Call::Unlink { .. } => Some(CallName::ShmUnlink),
+            Call::Rename { .. } | Call::Link { .. } => Some(CallName::Path),
             Call::SemOpen { .. } => Some(CallName::SemOpen),
             Call::Reserve { .. } => Some(CallName::Truncate),
             Call::ProcText { .. } => Some(CallName::Proc),
@@ -105,7 +137,8 @@ impl Call {
             | Call::SemPublish { .. }
             | Call::Settle { .. }
             | Call::Next { .. }
-            | Call::Usage => None,
+            | Call::Usage
+            | Call::SetLimits { .. } => None,
         }
     }
 }

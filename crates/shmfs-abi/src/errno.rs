@@ -24,7 +24,7 @@ macro_rules! errnos {
 // include/uapi/asm-generic/errno-base.h and errno.h; the same on x86-64 and aarch64.
 errnos! {
     EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, E2BIG = 7, EBADF = 9, EAGAIN = 11, ENOMEM = 12,
-    EACCES = 13, EFAULT = 14, EBUSY = 16, EEXIST = 17, ENODEV = 19, ENOTDIR = 20, EISDIR = 21, EINVAL = 22,
+    EACCES = 13, EFAULT = 14, EBUSY = 16, EEXIST = 17, EXDEV = 18, ENODEV = 19, ENOTDIR = 20, EISDIR = 21, EINVAL = 22,
     ENFILE = 23, EMFILE = 24, EFBIG = 27, ENOSPC = 28, EROFS = 30, EPIPE = 32, ERANGE = 34,
     ENAMETOOLONG = 36, ENOSYS = 38, ELOOP = 40, EIDRM = 43, EPROTO = 71, EOVERFLOW = 75, EOPNOTSUPP = 95,
     ECONNRESET = 104, ENOTCONN = 107, ETIMEDOUT = 110, ECONNREFUSED = 111,

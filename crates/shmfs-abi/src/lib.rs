@@ -20,7 +20,7 @@ pub mod sysv;
 mod time;
 
 pub use amount::{ByteLen, PAGE_SIZE, PageCount};
-pub use call::{Call, CallName, ProcFile};
+pub use call::{Call, CallName, LimitsChange, ProcFile};
 pub use cred::{Caps, Cred, Groups};
 pub use errno::{Errno, Refusal, Result, Shortage, refuse};
 pub use flags::{Access, AttachFlags, GetFlags, OpenFlags};

@@ -10,6 +10,7 @@
 use rustix::fd::{AsFd, OwnedFd};
 use shmfs_abi::{Backing, ByteLen, Errno, Gid, Name, ObjectId, OpenFlags, Uid};
 use shmfs_sys::fd::{self, Identity};
+use shmfs_sys::map::SharedMap;
 use shmfs_sys::tmpfs::Hidden;
 use shmfs_sys::{Result, lease, memfd};
 use std::collections::HashMap;
@@ -22,6 +23,8 @@ struct Stored {
     fd: OwnedFd,
     identity: Identity,
     backing: Backing,
+    /// Its pages, where they are locked in memory.
+    locked: Option<SharedMap>,
     /// Owner and mode of the inode when this process last saw or set them. They are not always what the engine
     /// says: an unprivileged broker cannot give a file away.
     owner: Owner,
@@ -56,7 +59,9 @@ impl Backings {
     /// Probes what this machine and this user can have: a hidden tmpfs of `size`, or else plain memfds.
     pub(crate) fn probe(size: ByteLen) -> Result<Backings> {
         let hidden = Hidden::make(size.pages().bytes().0, HIDDEN_INODES)
-            .inspect_err(|errno| tracing::info!(errno = errno.name(), "no hidden tmpfs; POSIX objects are memfds"))
+            .inspect_err(|errno| {
+                tracing::info!(errno = errno.name(), "no hidden tmpfs; POSIX objects are memfds")
+            })
             .ok();
         let sample = match &hidden {
             Some(hidden) => hidden.create_unnamed(0o600)?,
@@ -86,10 +91,7 @@ impl Backings {
                 file
             }
             (Backing::TmpfsFile, Some(hidden)) => {
-                let file = match &wish.name {
-                    Some(name) => hidden.create(name.as_bytes(), 0o600)?,
-                    None => hidden.create_unnamed(0o600)?,
-                };
+                let file = hidden.create_unnamed(0o600)?;
                 fd::truncate(&file, wish.size)?;
                 file
             }
@@ -100,10 +102,15 @@ impl Backings {
             }
         };
         own(&file, wish.uid, wish.gid, wish.mode);
+        if let (Backing::TmpfsFile, Some(hidden), Some(name)) = (wish.backing, &self.hidden, &wish.name) {
+            // Last: clients look names up by themselves, and find no half-made file.
+            hidden.link(file.as_fd(), name.as_bytes())?;
+        }
         let facts = fd::facts(&file)?;
         self.identities.insert(facts.identity, object);
         let owner = owner_of(&facts);
-        self.objects.insert(object, Stored { fd: file, identity: facts.identity, backing: wish.backing, owner });
+        let (identity, backing) = (facts.identity, wish.backing);
+        self.objects.insert(object, Stored { fd: file, identity, backing, locked: None, owner });
         Ok(facts)
     }
 
@@ -123,6 +130,52 @@ impl Backings {
             (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => hidden.unlink(name.as_bytes()),
             _ => Ok(()),
         }
+    }
+
+    /// Renames a file of the hidden tmpfs.
+    pub(crate) fn rename(&self, object: ObjectId, from: &Name, to: &Name, flags: u32) -> Result<()> {
+        match (self.stored(object)?, &self.hidden) {
+            (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => {
+                hidden.rename(from.as_bytes(), to.as_bytes(), flags)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a file of the hidden tmpfs one more name.
+    pub(crate) fn link_name(&self, object: ObjectId, from: &Name, to: &Name) -> Result<()> {
+        match (self.stored(object)?, &self.hidden) {
+            (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => {
+                hidden.link_name(from.as_bytes(), to.as_bytes())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps an object's pages in memory, or no longer.
+    pub(crate) fn lock(&mut self, object: ObjectId, lock: bool) -> Result<()> {
+        let stored = self.objects.get_mut(&object).ok_or(Errno::EIDRM)?;
+        stored.locked = None;
+        if lock {
+            let len = fd::facts(&stored.fd)?.size.0;
+            let pages = SharedMap::new(&stored.fd, usize::try_from(len).map_err(|_| Errno::ENOMEM)?)?;
+            pages.lock()?;
+            stored.locked = Some(pages);
+        }
+        Ok(())
+    }
+
+    /// Lets the hidden tmpfs have another size. Without the right to do so the engine's charges bind alone.
+    pub(crate) fn resize(&self, size: ByteLen) {
+        let resized = self.hidden.as_ref().map_or(Ok(()), |hidden| hidden.resize(size.0));
+        if let Err(errno) = resized {
+            tracing::warn!(errno = errno.name(), "the hidden tmpfs keeps its size; the store's charges bind");
+        }
+    }
+
+    /// The directory in which clients look names up by themselves, where there is one.
+    pub(crate) fn root(&self) -> Option<Result<OwnedFd>> {
+        self.hidden.as_ref().map(Hidden::root)
     }
 
     /// A file description of its own for one client, opened with `flags`.

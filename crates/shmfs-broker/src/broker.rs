@@ -26,6 +26,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// The limit of both doors together, in bytes.
     pub size: ByteLen,
+    /// Whether pages in memory are charged in place of sizes.
+    pub sparse: bool,
     /// The limits of System V segments.
     pub limits: ShmLimits,
     /// Who may enter.
@@ -85,6 +87,7 @@ impl Broker {
         let group = Gid(rustix::process::getegid().as_raw());
         let namespace = Namespace::new(shmfs_core::Config {
             size: config.size,
+            sparse: config.sparse,
             limits: config.limits,
             posix: backings.posix(),
             protected_regular: protected_regular(),
@@ -92,7 +95,8 @@ impl Broker {
             boot: now(),
         });
         let (directory, listener) = Directory::open(&config.dir)?;
-        let add = |fd: &OwnedFd, source| events.add(fd, source).map_err(StartError::kernel("an event source"));
+        let add =
+            |fd: &OwnedFd, source| events.add(fd, source).map_err(StartError::kernel("an event source"));
         add(&listener, Source::Listener)?;
         events.add(&watch, Source::Watch).map_err(StartError::kernel("an event source"))?;
         if let Lifetime::UntilHoldEnds { hold, .. } = &config.lifetime {

@@ -42,7 +42,8 @@ impl Broker {
         let Some(object) = self.namespace.segment_object(slot) else { return Vec::new() };
         let tables = || self.clients.values().map(|client| &client.table);
         let nattch = tables().map(|table| u64::from(table.count(slot, object))).sum();
-        let last_detach = tables().filter_map(|table| table.last_detach(slot, object)).max_by_key(|&(_, at)| at);
+        let last_detach =
+            tables().filter_map(|table| table.last_detach(slot, object)).max_by_key(|&(_, at)| at);
         self.namespace.observe(Event::Counted { slot, object, nattch, last_detach }, now())
     }
 }

@@ -30,6 +30,21 @@ fn caps(peer: &Peer) -> Caps {
     }
 }
 
+/// RLIMIT_MEMLOCK of a process in bytes; nothing is allowed where it cannot be read.
+pub(crate) fn memlock_bytes(pid: Pid) -> u64 {
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", pid.0)).unwrap_or_default();
+    parse_memlock(&limits).unwrap_or(0)
+}
+
+/// Reads the soft limit from the line `Max locked memory` (proc_pid_limits(5)).
+fn parse_memlock(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?;
+    match line.split_whitespace().next()? {
+        "unlimited" => Some(u64::MAX),
+        bytes => bytes.parse().ok(),
+    }
+}
+
 fn read_status(pid: Pid) -> Option<String> {
     let mut text = String::new();
     let file = File::open(format!("/proc/{}/status", pid.0)).ok()?;
@@ -70,17 +85,25 @@ mod tests {
     #[test]
     fn effective_ids_and_capabilities_are_read() {
         let status = "Name:\tcat\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nCapEff:\t0000000000008002\n";
-        let expected = Status {
-            uid: Uid(2),
-            gid: Gid(6),
-            caps: Caps::DAC_OVERRIDE | Caps::IPC_OWNER,
-        };
+        let expected = Status { uid: Uid(2), gid: Gid(6), caps: Caps::DAC_OVERRIDE | Caps::IPC_OWNER };
         assert_eq!(parse(status), Some(expected));
     }
 
     #[test]
+    fn the_soft_limit_of_locked_memory_is_read() {
+        let line = "Max locked memory         8388608              16777216             bytes     \n";
+        assert_eq!(parse_memlock(line), Some(8_388_608));
+        assert_eq!(parse_memlock("Max locked memory  unlimited  unlimited  bytes"), Some(u64::MAX));
+        for damaged in ["", "Max locked memory", "Max locked memory  x  y"] {
+            assert_eq!(parse_memlock(damaged), None, "{damaged:?}");
+        }
+    }
+
+    #[test]
     fn a_damaged_status_says_nothing() {
-        for status in ["", "Uid:\t1\n", "Uid:\tx\ty\nGid:\t5\t6\nCapEff:\t0\n", "Uid:1 2\nGid:1 2\nCapEff:zz\n"] {
+        for status in
+            ["", "Uid:\t1\n", "Uid:\tx\ty\nGid:\t5\t6\nCapEff:\t0\n", "Uid:1 2\nGid:1 2\nCapEff:zz\n"]
+        {
             assert_eq!(parse(status), None, "{status:?}");
         }
     }

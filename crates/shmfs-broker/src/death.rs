@@ -117,6 +117,7 @@ impl Broker {
             self.close(connection);
         }
         self.calls[shmfs_abi::CallName::Shmdt as usize] += client.table.detaches();
+        self.calls[shmfs_abi::CallName::ShmOpen as usize] += client.table.opens();
         let pid = client.pid().unwrap_or_default();
         tracing::debug!(pid = pid.0, "a process ended");
         for (slot, object, count) in client.table.used() {
@@ -125,6 +126,9 @@ impl Broker {
                 self.namespace.observe(Event::Died { slot, object, pid, count }, now());
             }
         }
+        // An exec ends an image too, and its process goes on; only shm_rmid_forced makes a difference of it.
+        let effects = self.namespace.observe(Event::Exited { pid }, now());
+        self.carry_out_alone(effects);
     }
 
     /// The last detaches that only this process's table remembers are counted before it goes.

@@ -20,7 +20,11 @@ pub(crate) struct Exchange<'a> {
 impl Broker {
     /// Carries out the effects of a call in their order. The first that fails is settled as a failure, and the
     /// call with it.
-    pub(crate) fn carry_out(&mut self, effects: Vec<Effect>, exchange: &mut Exchange<'_>) -> Result<(), Errno> {
+    pub(crate) fn carry_out(
+        &mut self,
+        effects: Vec<Effect>,
+        exchange: &mut Exchange<'_>,
+    ) -> Result<(), Errno> {
         let mut waiting = VecDeque::from(effects);
         while let Some(effect) = waiting.pop_front() {
             let next = self.carry_out_one(effect, exchange)?;
@@ -65,6 +69,20 @@ impl Broker {
                 if removed {
                     client.table.mark_removed(slot, object);
                 }
+                Ok(Vec::new())
+            }
+            Effect::Rename { object, from, to, flags, .. } => {
+                self.backings.rename(object, &from, &to, flags).map(|()| Vec::new())
+            }
+            Effect::LinkName { object, from, to } => {
+                self.backings.link_name(object, &from, &to).map(|()| Vec::new())
+            }
+            Effect::Lock { ticket, object, lock } => {
+                let locked = self.backings.lock(object, lock).and_then(|()| self.backings.facts(object));
+                self.settle(ticket, locked)
+            }
+            Effect::Resize { size } => {
+                self.backings.resize(size);
                 Ok(Vec::new())
             }
             Effect::Unlink { object, name } => self.backings.unlink(object, &name).map(|()| Vec::new()),

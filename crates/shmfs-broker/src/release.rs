@@ -70,7 +70,8 @@ impl Broker {
 
     /// Asks about every object in doubt.
     pub(crate) fn retry_releases(&mut self) {
-        let doubtful: Vec<_> = self.releases.doubtful.iter().map(|(object, pause)| (*object, *pause)).collect();
+        let doubtful: Vec<_> =
+            self.releases.doubtful.iter().map(|(object, pause)| (*object, *pause)).collect();
         for (object, pause) in doubtful {
             if self.is_unused(object) {
                 let effects = self.let_go(object);

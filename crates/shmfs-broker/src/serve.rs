@@ -3,6 +3,7 @@
 use crate::answer::{Answered, Outgoing};
 use crate::broker::{Broker, now};
 use crate::connection::Role;
+use crate::credentials;
 use crate::effects::Exchange;
 use crate::events::ConnectionId;
 use rustix::fd::{AsFd, OwnedFd};
@@ -40,7 +41,13 @@ impl Broker {
         }
     }
 
-    fn answer(&mut self, id: ConnectionId, request: Request, received: Received, out: &mut Outgoing) -> Answered {
+    fn answer(
+        &mut self,
+        id: ConnectionId,
+        request: Request,
+        received: Received,
+        out: &mut Outgoing,
+    ) -> Answered {
         let Some(connection) = self.connections.get_mut(&id) else { return Answered::Nothing };
         let Some(sender) = received.sender else { return Answered::Hangup("it came without credentials") };
         let known = *connection.sender.get_or_insert(sender);
@@ -100,7 +107,7 @@ impl Broker {
         descriptor: Option<OwnedFd>,
         exchange: &mut Exchange<'_>,
     ) -> Result<Reply, Refusal> {
-        let call = self.complete(call, descriptor)?;
+        let call = self.complete(cred, call, descriptor)?;
         if let Call::ShmAttach { .. } = call
             && exchange.client.is_none()
         {
@@ -119,8 +126,11 @@ impl Broker {
                 return Err(refusal);
             }
         };
-        self.carry_out(answer.effects, exchange)
-            .map_err(|errno| Refusal { errno, reason: "the kernel refused what the call needs", shortage: None })?;
+        self.carry_out(answer.effects, exchange).map_err(|errno| Refusal {
+            errno,
+            reason: "the kernel refused what the call needs",
+            shortage: None,
+        })?;
         if let (Reply::Fresh { ticket, .. }, Some(id)) = (answer.reply, exchange.connection) {
             self.remember(id, ticket);
         }
@@ -140,11 +150,15 @@ impl Broker {
         }
     }
 
-    /// Fills in which object a descriptor shows; the descriptor is the proof of the right to resize it.
-    fn complete(&mut self, call: Call, descriptor: Option<OwnedFd>) -> Result<Call, Refusal> {
+    /// Fills in what the caller does not say itself: which object a descriptor shows, which is the proof of the
+    /// right to resize it; and its own limit of locked memory.
+    fn complete(&mut self, cred: &Cred, call: Call, descriptor: Option<OwnedFd>) -> Result<Call, Refusal> {
         let call = match call {
             Call::Reserve { size, .. } => Call::Reserve { object: self.shown(descriptor)?, size },
             Call::Settle { .. } => Call::Settle { object: self.shown(descriptor)? },
+            Call::ShmLock { shmid, lock, .. } => {
+                Call::ShmLock { shmid, lock, allowance: credentials::memlock_bytes(cred.pid) }
+            }
             other => other,
         };
         if let Call::Reserve { object, .. } | Call::Settle { object } = call {
@@ -154,7 +168,9 @@ impl Broker {
     }
 
     fn shown(&self, descriptor: Option<OwnedFd>) -> Result<ObjectId, Refusal> {
-        let Some(descriptor) = descriptor else { return refuse(Errno::EINVAL, "no descriptor came with the call") };
+        let Some(descriptor) = descriptor else {
+            return refuse(Errno::EINVAL, "no descriptor came with the call");
+        };
         let writes = fd::access(descriptor.as_fd()).is_ok_and(|flags| flags.access().writes());
         if !writes {
             return refuse(Errno::EINVAL, "the descriptor is not open for writing");
@@ -192,7 +208,8 @@ impl Broker {
 
     /// Ends one connection that broke a rule, with its reason in the log. Nothing else changes.
     fn end(&mut self, id: ConnectionId, reason: &str) {
-        let pid = self.connections.get(&id).and_then(|connection| connection.cred).map_or(0, |cred| cred.pid.0);
+        let pid =
+            self.connections.get(&id).and_then(|connection| connection.cred).map_or(0, |cred| cred.pid.0);
         tracing::warn!(pid, reason, "a connection is ended");
         self.hang_up(id);
     }

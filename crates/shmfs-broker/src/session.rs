@@ -22,7 +22,9 @@ impl Broker {
         if connection.role != Role::Stranger {
             return Answered::Hangup("it said hello twice");
         }
-        let Ok(peer) = socket::peer(&connection.socket) else { return Answered::Hangup("it has no credentials") };
+        let Ok(peer) = socket::peer(&connection.socket) else {
+            return Answered::Hangup("it has no credentials");
+        };
         let cred = credentials::of(&connection.socket, &peer);
         if !self.admission.admits(cred.uid, hello.token, self.owner) {
             tracing::info!(pid = cred.pid.0, uid = cred.uid.0, "not admitted to this store");
@@ -37,6 +39,11 @@ impl Broker {
             Ok(welcomed) => welcomed,
             Err(errno) => return Answered::refused(errno, "the process cannot be registered"),
         };
+        if let (Role::Client(_), Some(root)) = (role, self.backings.root()) {
+            // Without it the client asks for it when it needs it.
+            let given = root.and_then(|root| out.carry(root));
+            let _ = given.inspect_err(|errno| tracing::warn!(errno = errno.name(), "no root for a client"));
+        }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.role = role;
             connection.cred = Some(cred);

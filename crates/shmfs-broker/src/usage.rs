@@ -21,10 +21,13 @@ impl Broker {
         }
     }
 
-    /// Calls served; detaches are counted in the tables, where they are made.
+    /// Calls served; detaches, and opens of names that exist, are counted in the tables, where they are made.
     fn calls_so_far(&self) -> [u64; CallName::ALL.len()] {
         let mut calls = self.calls;
-        calls[CallName::Shmdt as usize] += self.clients.values().map(|client| client.table.detaches()).sum::<u64>();
+        calls[CallName::Shmdt as usize] +=
+            self.clients.values().map(|client| client.table.detaches()).sum::<u64>();
+        calls[CallName::ShmOpen as usize] +=
+            self.clients.values().map(|client| client.table.opens()).sum::<u64>();
         calls
     }
 
@@ -42,7 +45,9 @@ impl Broker {
 
     /// The object is published, or will never be. Says whether it was this connection's to publish.
     pub(crate) fn forget(&mut self, ticket: Ticket, exchange: &Exchange<'_>) -> bool {
-        let Some(connection) = exchange.connection.and_then(|id| self.connections.get_mut(&id)) else { return false };
+        let Some(connection) = exchange.connection.and_then(|id| self.connections.get_mut(&id)) else {
+            return false;
+        };
         let known = connection.tickets.len();
         connection.tickets.retain(|known| *known != ticket);
         connection.tickets.len() < known

@@ -1,5 +1,7 @@
 //! Bad messages end their own connection and change nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{Store, name};
@@ -25,9 +27,17 @@ fn picture(store: &Store) -> Vec<String> {
 fn furnished() -> Store {
     let store = Store::start(1 << 20);
     let mut peer = store.client();
-    peer.call(Call::ShmGet { key: Key(7), size: ByteLen(5000), flags: GetFlags::CREAT | GetFlags::from_bits_retain(0o600) }, &[])
+    peer.call(
+        Call::ShmGet {
+            key: Key(7),
+            size: ByteLen(5000),
+            flags: GetFlags::CREAT | GetFlags::from_bits_retain(0o600),
+        },
+        &[],
+    )
+    .unwrap();
+    peer.call(Call::Open { name: name("here"), flags: OpenFlags::CREAT | OpenFlags::RDWR, mode: 0o600 }, &[])
         .unwrap();
-    peer.call(Call::Open { name: name("here"), flags: OpenFlags::CREAT | OpenFlags::RDWR, mode: 0o600 }, &[]).unwrap();
     store
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Order<'a> {
     pub(crate) dir: &'a Path,
     /// Its size in bytes.
     pub(crate) size: u64,
+    /// Whether pages are charged in place of sizes.
+    pub(crate) sparse: bool,
     /// Who may enter.
     pub(crate) open_to: OpenTo,
     /// When it ends.
@@ -102,6 +104,9 @@ fn command(order: &Order<'_>) -> Command {
     // The file that runs, though another may lie at its path by now.
     let mut command = Command::new("/proc/self/exe");
     command.arg0("shm").arg("broker").arg("--dir").arg(order.dir).args(["--size", &order.size.to_string()]);
+    if order.sparse {
+        command.arg("--sparse");
+    }
     // The broker must not be served by itself, nor by the store around it.
     command.env_remove(ENV_STORE).env_remove(ENV_TOKEN).env_remove(ENV_PRELOAD).current_dir("/");
     if let Some(others) = env::var_os(ENV_PRELOAD).as_deref().and_then(preload::without_ours) {

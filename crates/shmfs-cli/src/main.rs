@@ -9,6 +9,7 @@ mod commands;
 mod failure;
 mod json;
 mod launch;
+mod limits;
 mod listing;
 mod log;
 mod output;

@@ -93,6 +93,7 @@ fn is_repeatable(call: &Call) -> bool {
         }
         // It counts, or frees an id or a name that the second would miss, or another's that came since.
         Call::ShmAttach { .. } | Call::ShmRemove { .. } | Call::Unlink { .. } => false,
+        Call::Rename { .. } | Call::Link { .. } => false,
         // The ticket died with the connection.
         Call::SemPublish { .. } => false,
         // A fresh semaphore that nobody published goes with the connection.
@@ -101,6 +102,8 @@ fn is_repeatable(call: &Call) -> bool {
         | Call::ShmStat { .. }
         | Call::ShmStatIndex { .. }
         | Call::ShmSet { .. }
+        | Call::ShmLock { .. }
+        | Call::SetLimits { .. }
         | Call::ShmInfo
         | Call::Reserve { .. }
         | Call::Settle { .. }

@@ -3,6 +3,7 @@
 //! Owns: the lock.
 //! Leaves to others: what happens behind it.
 
+use crate::root::Shown;
 use crate::state::{Source, State};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use shmfs_abi::Errno;
@@ -23,6 +24,7 @@ pub struct Client {
     armed: AtomicBool,
     /// `st_dev` of POSIX objects, 0 before the first connection; readable without the lock.
     tmpfs_dev: AtomicU64,
+    pub(crate) root: Shown,
 }
 
 impl Client {
@@ -34,6 +36,7 @@ impl Client {
             state: Lock::new(State::new(source)),
             armed: AtomicBool::new(false),
             tmpfs_dev: AtomicU64::new(0),
+            root: Shown::nothing(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Client {
             state.claim()?;
             let done = act(state);
             self.tmpfs_dev.store(state.tmpfs_dev, Relaxed);
+            self.root.show(state.root.as_ref());
             done
         })
     }

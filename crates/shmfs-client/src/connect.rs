@@ -5,13 +5,17 @@
 
 use crate::{
     attach,
-    session::{self, Session, Socket},
+    kept::Kept,
+    session::{self, Session},
     settings::Settings,
     state::State,
 };
 use shmfs_abi::{ClientId, Errno, store::Token};
 use shmfs_index::Table;
-use shmfs_sys::{OwnedFd, process, socket};
+use shmfs_sys::{
+    fd, process,
+    socket::{self, Fds},
+};
 use shmfs_wire::{Hello, Refused, Request, Response, Role, Welcome};
 
 /// What the broker knows this process by.
@@ -45,11 +49,12 @@ impl Failure {
     }
 }
 
-/// A conversation that has begun: who we are, and the table of a client that is new.
+/// A conversation that has begun: who we are, and what came along.
 pub(crate) struct Begun {
     pub(crate) session: Session,
     pub(crate) welcome: Welcome,
-    pub(crate) table: Option<OwnedFd>,
+    /// Its table, for a client that is new; and the root of the hidden tmpfs.
+    pub(crate) fds: Fds,
 }
 
 /// Connects to the socket at `path` and says hello.
@@ -59,10 +64,10 @@ pub(crate) struct Begun {
 )]
 pub(crate) fn begin(path: &[u8], hello: Hello) -> Result<Begun, Failure> {
     let user = session::user();
-    let socket = socket::connect(path).and_then(Socket::new).map_err(Failure::Broken)?;
+    let socket = socket::connect(path).and_then(Kept::new).map_err(Failure::Broken)?;
     let mut session = Session::new(socket, user);
     match session.exchange(&Request::Hello(hello), &[]) {
-        Ok((Response::Welcome(welcome), [table, _])) => Ok(Begun { session, welcome, table }),
+        Ok((Response::Welcome(welcome), fds)) => Ok(Begun { session, welcome, fds }),
         Ok((Response::Refused(refused), _)) => Err(Failure::Refused(refused)),
         Ok(_) => Err(Failure::Broken(Errno::EPROTO)),
         Err(session::Lost::Nonsense) => Err(Failure::Broken(Errno::EPROTO)),
@@ -97,6 +102,8 @@ impl State {
         if begun.welcome.client != known.0 {
             return Err(Errno::EPROTO);
         }
+        let [root, _] = begun.fds;
+        self.keep_root(root);
         self.tmpfs_dev = begun.welcome.tmpfs_dev;
         self.session = Some(begun.session);
         Ok(())
@@ -106,13 +113,18 @@ impl State {
     fn register(&mut self, settings: &Settings) -> Result<(), Errno> {
         let begun = begin(settings.socket(), hello(settings.token(), None)).map_err(gone)?;
         // The broker always sends it; the process had no number left for it.
-        let table = Table::open(begun.table.ok_or(Errno::EMFILE)?)?;
+        let [table, root] = begun.fds;
+        let table = table.ok_or(Errno::EMFILE)?;
         let welcome = begun.welcome;
+        // Where POSIX objects are memfds, as the table is one, there is no hidden tmpfs.
+        self.hidden = fd::facts(&table)?.identity.dev != welcome.tmpfs_dev;
+        let table = Table::open(table)?;
         if table.client() != welcome.client {
             return Err(Errno::EPROTO);
         }
         table.dont_fork()?;
         attach::count_inherited(&mut self.attaches, &table);
+        self.keep_root(root);
         self.same_numbers = welcome.pid == process::pid();
         self.tmpfs_dev = welcome.tmpfs_dev;
         self.registration = Some(Registration { client: welcome.client, cookie: welcome.cookie, table });

@@ -16,7 +16,8 @@
 use crate::{
     Client,
     connect::Registration,
-    session::{Session, Socket},
+    kept::Kept,
+    session::Session,
     state::{State, Whose},
 };
 use shmfs_index::Table;
@@ -32,7 +33,7 @@ const FIRST: i32 = 1;
 /// What a child takes over. Its table is mapped where the child inherits it.
 pub(crate) struct Unborn {
     table: Table,
-    socket: Socket,
+    socket: Kept,
 }
 
 impl Client {
@@ -65,7 +66,7 @@ impl State {
             let Ok(session) = self.session() else { return };
             match session.exchange(&Request::Fork, &[]) {
                 Ok((Response::Forked, [Some(table), Some(socket)])) => {
-                    let mapped = Table::open(table).and_then(|table| Ok((table, Socket::new(socket)?)));
+                    let mapped = Table::open(table).and_then(|table| Ok((table, Kept::new(socket)?)));
                     self.unborn = mapped.map(|(table, socket)| Unborn { table, socket }).ok();
                     return;
                 }

@@ -46,6 +46,11 @@ pub(crate) fn semaphore_to_unlink(name: &[u8]) -> Result<Name, Errno> {
     prefixed(read(name, SEM_PREFIX).ok_or(Errno::ENOENT)?)
 }
 
+/// glibc says `EACCES` where the kernel has `EPERM`, as POSIX has it (shm_unlink.c, sem_unlink.c).
+pub(crate) fn sticky(errno: Errno) -> Errno {
+    if errno == Errno::EPERM { Errno::EACCES } else { errno }
+}
+
 fn prefixed(name: &[u8]) -> Result<Name, Errno> {
     let mut whole = [0; NAME_BYTES];
     let place = whole.get_mut(..SEM_PREFIX.len() + name.len()).ok_or(Errno::ENAMETOOLONG)?;

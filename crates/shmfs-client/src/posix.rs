@@ -9,7 +9,7 @@ use crate::{
     ask::{Answer, unexpected},
     names,
 };
-use shmfs_abi::{Call, Errno, OpenFlags, Reply};
+use shmfs_abi::{Call, Errno, Name, OpenFlags, Reply};
 use shmfs_sys::{OwnedFd, process};
 
 /// The access mode, three bits of it in Linux's eyes (`O_ACCMODE`).
@@ -30,7 +30,11 @@ impl Client {
     /// # Errors
     /// As `shm_open(3)`, and as [`Client`] says.
     pub fn shm_open(&self, name: &[u8], flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
-        let name = names::object(name)?;
+        self.open_object(names::object(name)?, flags, mode)
+    }
+
+    /// Asks the broker to open, or to make, the object called `name`.
+    pub(crate) fn open_object(&self, name: Name, flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
         let flags = OpenFlags::from_bits_retain(flags).intersection(KEPT);
         let mode = created_mode(flags, mode);
         let answer: Answer = self.with(|state| {
@@ -52,7 +56,7 @@ impl Client {
     /// As `shm_unlink(3)`, and as [`Client`] says.
     pub fn shm_unlink(&self, name: &[u8]) -> Result<(), Errno> {
         let name = names::object_to_unlink(name)?;
-        self.with(|state| state.ask_done(Call::Unlink { name }))
+        self.with(|state| state.ask_done(Call::Unlink { name })).map_err(names::sticky)
     }
 }
 

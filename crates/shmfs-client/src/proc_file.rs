@@ -16,6 +16,8 @@ impl Client {
             b"/proc/sys/kernel/shmmax" => Some(ProcFile::Shmmax),
             b"/proc/sys/kernel/shmall" => Some(ProcFile::Shmall),
             b"/proc/sys/kernel/shmmni" => Some(ProcFile::Shmmni),
+            b"/proc/sys/kernel/shm_rmid_forced" => Some(ProcFile::ShmRmidForced),
+            b"/proc/sys/kernel/shm_next_id" => Some(ProcFile::ShmNextId),
             _ => None,
         }
     }

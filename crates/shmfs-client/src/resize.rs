@@ -44,6 +44,12 @@ impl Client {
         done
     }
 
+    /// Tells the store that the size of `fd` may be less than it was, as after `O_TRUNC`.
+    pub fn settle(&self, fd: i32) {
+        // A charge that stays too high is mended when the broker next looks at the object.
+        let _ = self.ask_about(fd, Call::Settle { object: SHOWN });
+    }
+
     /// What `fd` is, if it may be an object of the store and can be written to.
     fn object_facts(&self, fd: i32) -> Option<Facts> {
         let dev = match self.tmpfs_dev() {

@@ -82,7 +82,7 @@ impl Client {
     /// As `sem_unlink(3)`, and as [`Client`] says.
     pub fn sem_unlink(&self, name: &[u8]) -> Result<(), Errno> {
         let name = names::semaphore_to_unlink(name)?;
-        self.with(|state| state.ask_done(Call::Unlink { name }))
+        self.with(|state| state.ask_done(Call::Unlink { name })).map_err(names::sticky)
     }
 }
 

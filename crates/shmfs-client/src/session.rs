@@ -1,29 +1,21 @@
 //! One connection: a socket that the program may close at any time, and the messages on it.
 //!
-//! Owns: the socket's number and identity, the sequence numbers.
+//! Owns: the sequence numbers.
 //! Leaves to others: who connects (`connect`), what is repeated when it breaks (`ask`).
 
+use crate::kept::Kept;
 use shmfs_abi::{Errno, Gid, Uid};
 use shmfs_sys::{
-    AsFd, BorrowedFd, IntoRawFd, OwnedFd,
-    fd::{self, Identity},
-    process,
+    BorrowedFd, fd, process,
     socket::{self, Fds},
 };
 use shmfs_wire::{MESSAGE_BYTES, Request, Response, decode_response, encode_request};
 
-/// A socket to the broker, under a number out of the program's way.
-pub(crate) struct Socket {
-    /// Invariant: present until drop.
-    fd: Option<OwnedFd>,
-    identity: Identity,
-}
-
 /// A connection of this process, as the user that it was then.
 pub(crate) struct Session {
-    socket: Socket,
+    socket: Kept,
     /// A duplicate of the socket, whose number is given up for a moment when a process has no other left.
-    spare: Option<Socket>,
+    spare: Option<Kept>,
     user: (Uid, Gid),
     seq: u64,
 }
@@ -44,44 +36,9 @@ pub(crate) fn user() -> (Uid, Gid) {
     (process::euid(), process::egid())
 }
 
-impl Socket {
-    pub(crate) fn new(fd: OwnedFd) -> Result<Socket, Errno> {
-        let fd = fd::raise(fd);
-        let identity = fd::facts(&fd)?.identity;
-        Ok(Socket { fd: Some(fd), identity })
-    }
-
-    /// A second number for it.
-    fn duplicate(&self) -> Option<Socket> {
-        let fd = fd::duplicate(self.lend().ok()?).ok()?;
-        Some(Socket { fd: Some(fd), identity: self.identity })
-    }
-
-    /// Whether the number still is the socket: a program may have closed it and used the number again.
-    fn is_itself(&self) -> bool {
-        let facts = self.fd.as_ref().map(fd::facts);
-        facts.is_some_and(|facts| facts.is_ok_and(|facts| facts.identity == self.identity))
-    }
-
-    fn lend(&self) -> Result<BorrowedFd<'_>, Errno> {
-        self.fd.as_ref().map(AsFd::as_fd).ok_or(Errno::EBADF)
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        if !self.is_itself()
-            && let Some(fd) = self.fd.take()
-        {
-            // The number is closed, or the program's.
-            let _ = fd.into_raw_fd();
-        }
-    }
-}
-
 impl Session {
     /// A connection that `user` made.
-    pub(crate) fn new(socket: Socket, user: (Uid, Gid)) -> Session {
+    pub(crate) fn new(socket: Kept, user: (Uid, Gid)) -> Session {
         let spare = socket.duplicate();
         Session { socket, spare, user, seq: 0 }
     }

@@ -4,7 +4,8 @@
 //! Leaves to others: what the parts mean.
 
 use crate::{
-    attach::Attach, connect::Registration, fork::Unborn, sem::Semaphore, session::Session, settings::Settings,
+    attach::Attach, connect::Registration, fork::Unborn, kept::Kept, sem::Semaphore, session::Session,
+    settings::Settings,
 };
 use shmfs_abi::{
     Errno, Pid,
@@ -29,6 +30,10 @@ pub(crate) struct State {
     pub(crate) registration: Option<Registration>,
     /// `st_dev` of POSIX objects; 0 until the first connection.
     pub(crate) tmpfs_dev: u64,
+    /// Whether the store has a hidden tmpfs.
+    pub(crate) hidden: bool,
+    /// The root of the hidden tmpfs. Copies of the process have the same.
+    pub(crate) root: Option<Kept>,
     pub(crate) attaches: PageVec<Attach>,
     pub(crate) semaphores: PageVec<Semaphore>,
     /// What was fetched for a child, while fork is under way.
@@ -59,6 +64,8 @@ impl State {
             session: None,
             registration: None,
             tmpfs_dev: 0,
+            hidden: false,
+            root: None,
             attaches: PageVec::new(ATTACHES),
             semaphores: PageVec::new(OPEN_SEMAPHORES),
             unborn: None,

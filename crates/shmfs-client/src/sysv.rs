@@ -98,6 +98,14 @@ impl Client {
         self.with(|state| state.ask_done(Call::ShmRemove { shmid: Shmid(shmid) }))
     }
 
+    /// `shmctl(SHM_LOCK)`, or `SHM_UNLOCK`.
+    ///
+    /// # Errors
+    /// As `shmctl(2)`, and as [`Client`] says.
+    pub fn shm_lock(&self, shmid: i32, lock: bool) -> Result<(), Errno> {
+        self.with(|state| state.ask_done(Call::ShmLock { shmid: Shmid(shmid), lock, allowance: 0 }))
+    }
+
     /// `shmctl(IPC_INFO)` and `SHM_INFO`: limits, usage, the highest index in use.
     ///
     /// # Errors

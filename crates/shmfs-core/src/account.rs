@@ -32,6 +32,16 @@ impl Account {
         self.limit
     }
 
+    /// Sets another limit. What is charged already stays.
+    pub(crate) fn resize(&mut self, limit: ByteLen) -> Result<()> {
+        let limit = PageCount(limit.0 / shmfs_abi::PAGE_SIZE);
+        if limit < self.used {
+            return refuse(Errno::EINVAL, "more is in use than the new size");
+        }
+        self.limit = limit;
+        Ok(())
+    }
+
     /// Refuses what the limit cannot give (`shmem_inode_acct_blocks`, mm/shmem.c; there at first touch).
     pub(crate) fn admit(&self, pages: PageCount) -> Result<()> {
         let free = self.limit.0.saturating_sub(self.used.0);

@@ -53,6 +53,14 @@ pub enum Effect {
     Introduce { object: ObjectId, slot: Slot, removed: bool },
     /// Give the backing file its name, then settle the ticket.
     Link { ticket: Ticket, object: ObjectId, name: Name },
+    /// Rename the backing file; `replaced` loses the name `to`. `flags` as of renameat2(2).
+    Rename { object: ObjectId, from: Name, to: Name, flags: u32, replaced: Option<ObjectId> },
+    /// Give the backing file one more name.
+    LinkName { object: ObjectId, from: Name, to: Name },
+    /// Keep the object's pages in memory, or no longer, then settle the ticket.
+    Lock { ticket: Ticket, object: ObjectId, lock: bool },
+    /// Let the hidden tmpfs have this size.
+    Resize { size: ByteLen },
     /// Take the name from the backing file.
     Unlink { object: ObjectId, name: Name },
     /// Mirror owner and mode on the backing inode.
@@ -84,6 +92,8 @@ pub enum Event {
     Unused { object: ObjectId },
     /// A process that attaches this segment forked; a [`Event::Counted`] tells the new count.
     Forked { slot: Slot, parent: Pid },
+    /// A process ended, whatever it had attached.
+    Exited { pid: Pid },
     /// A process ended with `count` attaches of this segment. Has no effects: a [`Event::Counted`] is to
     /// follow, which may destroy the segment.
     Died { slot: Slot, object: ObjectId, pid: Pid, count: u32 },

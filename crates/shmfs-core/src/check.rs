@@ -11,14 +11,17 @@ impl Namespace {
         assert_eq!(PageCount(charged), self.objects.account.used(), "the charges do not sum up");
         for (name, id) in self.mount.names.iter() {
             let place = self.objects.get(id).place;
-            assert!(place == Place::Name(*name) || place == Place::Pending(*name), "a name leads astray");
+            assert!(matches!(place, Place::Name(_)) || place == Place::Pending(*name), "a name leads astray");
         }
         for (slot, segment) in self.segments.iter() {
             let object = self.objects.get(segment.object);
             assert_eq!(object.place, Place::Slot(slot), "a slot leads astray");
             assert_eq!(object.kind, Kind::Segment, "a segment's object is of another kind");
             assert_eq!(object.size, segment.size, "a segment's size has changed");
-            assert!(!(segment.is_removed() && segment.nattch == 0 && segment.key != Key::PRIVATE), "a removed segment has a key");
+            assert!(
+                !(segment.is_removed() && segment.nattch == 0 && segment.key != Key::PRIVATE),
+                "a removed segment has a key"
+            );
         }
         for (key, slot) in self.segments.keys() {
             let segment = self.segments.at(slot);
@@ -30,7 +33,10 @@ impl Namespace {
                     assert_eq!(self.mount.names.get(&name), Some(id), "a named object is not found");
                 }
                 Place::Slot(slot) => {
-                    assert!(self.segments.at(slot).is_some_and(|segment| segment.object == id), "a segment is not found");
+                    assert!(
+                        self.segments.at(slot).is_some_and(|segment| segment.object == id),
+                        "a segment is not found"
+                    );
                 }
                 Place::Fresh(_) | Place::Released => {}
             }

@@ -1,6 +1,6 @@
 //! Numbers: objects and tickets count up and are never used twice; segments have slots and sequence numbers.
 
-use shmfs_abi::{Slot, limits};
+use shmfs_abi::{Shmid, Slot, limits};
 
 /// `ipc_min_cycle` (ipc/ipc_sysctl.c): slots are not used again before this many others were.
 const MIN_CYCLE: usize = 64;
@@ -29,6 +29,14 @@ impl SlotCursor {
         }
         self.last = Some(slot);
         Some((Slot(slot), self.seq))
+    }
+}
+
+impl SlotCursor {
+    /// The first free slot from the wanted one on, with its sequence number (`ipc_idr_alloc` with `next_id`).
+    pub(crate) fn allocate_from(&self, wanted: Shmid, taken: impl Fn(Slot) -> bool) -> Option<(Slot, u16)> {
+        let slot = (wanted.slot()?.0..limits::SLOTS).find(|&slot| !taken(Slot(slot)))?;
+        Some((Slot(slot), wanted.seq()))
     }
 }
 

@@ -40,7 +40,9 @@ impl Namespace {
     /// Whose attaches are to be counted before this call.
     pub fn slot_to_count(&self, call: &Call) -> Option<Slot> {
         match call {
-            Call::ShmStat { shmid } | Call::ShmRemove { shmid } | Call::ShmAttach { shmid, .. } => shmid.slot(),
+            Call::ShmStat { shmid } | Call::ShmRemove { shmid } | Call::ShmAttach { shmid, .. } => {
+                shmid.slot()
+            }
             Call::ShmDetached { slot } => Some(*slot),
             Call::ShmStatIndex { index, .. } => {
                 u32::try_from(*index).ok().map(|index| Slot(index % limits::SLOTS))
@@ -57,7 +59,11 @@ impl Namespace {
     /// descriptor.
     pub fn object_to_measure(&self, call: &Call) -> Option<ObjectId> {
         match call {
-            Call::Open { name, .. } | Call::SemOpen { name, .. } | Call::Unlink { name } => self.mount.names.get(name),
+            Call::Open { name, .. } | Call::SemOpen { name, .. } | Call::Unlink { name } => {
+                self.mount.names.get(name)
+            }
+            // Of the two files that a rename affects, the one that is more often another's.
+            Call::Rename { to, .. } => self.mount.names.get(to),
             Call::Next { after } => self.object_after(*after),
             _ => None,
         }
@@ -91,7 +97,8 @@ impl Namespace {
             gid: segment.map_or(inode.gid, |(_, segment)| segment.perm.gid),
             cpid: inode.creator,
             lpid: segment.map(|(_, segment)| segment.lpid),
-            removed: object.place == Place::Released || segment.is_some_and(|(_, segment)| segment.is_removed()),
+            removed: object.place == Place::Released
+                || segment.is_some_and(|(_, segment)| segment.is_removed()),
             created: inode.created,
         }
     }

@@ -14,8 +14,8 @@ use crate::ids::Counter;
 use crate::mount::Mount;
 use crate::object::{Objects, Place};
 use shmfs_abi::{
-    Backing, ByteLen, Call, Created, Cred, Errno, Gid, Kind, ObjectId, OpenFlags, ProcFile, Reply, Result,
-    ShmLimits, Slot, Ticket, Time, Uid, refuse,
+    Backing, ByteLen, Call, Created, Cred, Errno, Gid, Kind, LimitsChange, ObjectId, OpenFlags, ProcFile,
+    Reply, Result, ShmLimits, Slot, Ticket, Time, Uid, refuse,
 };
 use std::collections::BTreeMap;
 
@@ -24,6 +24,8 @@ use std::collections::BTreeMap;
 pub struct Config {
     /// The limit of both doors together, in bytes.
     pub size: ByteLen,
+    /// Whether pages in memory are charged in place of sizes.
+    pub sparse: bool,
     /// The limits of System V segments.
     pub limits: ShmLimits,
     /// What stands behind the POSIX door.
@@ -47,6 +49,8 @@ pub(crate) enum Pending {
     Fresh(ObjectId),
     /// A semaphore whose creator is to publish it.
     Unpublished(ObjectId),
+    /// A segment whose pages are being locked, or unlocked.
+    Lock(Slot, bool),
 }
 
 /// One store: all objects, and the doors to them.
@@ -58,6 +62,7 @@ pub struct Namespace {
     pub(crate) pending: BTreeMap<Ticket, Pending>,
     pub(crate) created: Created,
     pub(crate) posix: Backing,
+    owner: Uid,
     numbers: Counter,
     tickets: Counter,
 }
@@ -66,12 +71,13 @@ impl Namespace {
     /// An empty store.
     pub fn new(config: Config) -> Namespace {
         Namespace {
-            objects: Objects::new(Account::new(config.size)),
+            objects: Objects::new(Account::new(config.size), config.sparse),
             segments: Segments::new(config.limits),
             mount: Mount::new(config.owner, config.protected_regular, config.boot),
             pending: BTreeMap::new(),
             created: Created::default(),
             posix: config.posix,
+            owner: config.owner.0,
             numbers: Counter::default(),
             tickets: Counter::default(),
         }
@@ -116,8 +122,25 @@ impl Namespace {
             Call::SemPublish { ticket } => self.sem_publish(ticket),
             Call::Unlink { name } => {
                 let object = posix::unlink(&mut self.mount, &mut self.objects, caller, &name)?;
-                Ok(Answer::new(Reply::Done, vec![Effect::Unlink { object, name }, Effect::Release { object }]))
+                let mut effects = vec![Effect::Unlink { object, name }];
+                effects.extend(self.is_released(object).then_some(Effect::Release { object }));
+                Ok(Answer::new(Reply::Done, effects))
             }
+            Call::Rename { from, to, flags } => self.rename(caller, (from, to), flags),
+            Call::Link { from, to } => {
+                let object = posix::link(&mut self.mount, &mut self.objects, &from, &to)?;
+                Ok(Answer::new(Reply::Done, vec![Effect::LinkName { object, from, to }]))
+            }
+            Call::ShmLock { shmid, lock, allowance } => {
+                let found = self.segments.lock(caller, shmid, lock, allowance)?;
+                let effect = found.map(|(object, slot)| {
+                    let ticket = Ticket(self.tickets.next());
+                    self.pending.insert(ticket, Pending::Lock(slot, lock));
+                    Effect::Lock { ticket, object, lock }
+                });
+                Ok(Answer::new(Reply::Done, effect.into_iter().collect()))
+            }
+            Call::SetLimits { change } => self.set_limits(caller, &change),
             Call::Reserve { object, size } => self.reserve(object, size),
             Call::Settle { .. } => Ok(Answer::done()),
             Call::ProcText { file } => Ok(Answer::new(Reply::Text, vec![Effect::Text(self.text(file))])),
@@ -151,7 +174,8 @@ impl Namespace {
         let (slot, object, size, removed) = self.segments.attach(caller, shmid, flags, now)?;
         let writes = !flags.contains(shmfs_abi::AttachFlags::RDONLY);
         let given = if writes { OpenFlags::RDWR } else { OpenFlags::empty() };
-        let effects = vec![Effect::Give { object, flags: given }, Effect::Introduce { object, slot, removed }];
+        let effects =
+            vec![Effect::Give { object, flags: given }, Effect::Introduce { object, slot, removed }];
         Ok(Answer::new(Reply::Attached { slot, object, size }, effects))
     }
 
@@ -170,7 +194,12 @@ impl Namespace {
         Ok(Answer::new(Reply::Opened { object }, effects))
     }
 
-    fn sem_open(&mut self, caller: &Cred, asked: (shmfs_abi::Name, OpenFlags, u32), now: Time) -> Result<Answer> {
+    fn sem_open(
+        &mut self,
+        caller: &Cred,
+        asked: (shmfs_abi::Name, OpenFlags, u32),
+        now: Time,
+    ) -> Result<Answer> {
         let new = ObjectId(self.numbers.next());
         let opened = posix::sem_open(&self.mount, &mut self.objects, new, caller, asked, now)?;
         let give = |object| Effect::Give { object, flags: OpenFlags::RDWR };
@@ -182,6 +211,49 @@ impl Namespace {
                 Ok(Answer::new(Reply::Fresh { object, ticket }, vec![make, give(object)]))
             }
         }
+    }
+
+    fn rename(
+        &mut self,
+        caller: &Cred,
+        (from, to): (shmfs_abi::Name, shmfs_abi::Name),
+        flags: u32,
+    ) -> Result<Answer> {
+        let renamed = posix::rename(&mut self.mount, &mut self.objects, caller, (&from, &to), flags)?;
+        if renamed.same {
+            return Ok(Answer::done());
+        }
+        let object = renamed.object;
+        let replaced = renamed.replaced.map(|(replaced, _)| replaced);
+        let mut effects = vec![Effect::Rename { object, from, to, flags, replaced }];
+        if let Some((object, true)) = renamed.replaced {
+            effects.push(Effect::Release { object });
+        }
+        Ok(Answer::new(Reply::Done, effects))
+    }
+
+    fn set_limits(&mut self, caller: &Cred, change: &LimitsChange) -> Result<Answer> {
+        if caller.uid != Uid(0) && caller.uid != self.owner {
+            return refuse(Errno::EPERM, "only the store's owner and root may change its limits");
+        }
+        Segments::check_limits(change)?;
+        let mut effects = Vec::new();
+        if let Some(size) = change.size {
+            self.objects.account.resize(ByteLen(size))?;
+            effects.push(Effect::Resize { size: ByteLen(size) });
+        }
+        let destroyed = self.segments.set_limits(change);
+        effects.extend(self.destroy(destroyed));
+        Ok(Answer::new(Reply::Done, effects))
+    }
+
+    fn destroy(&mut self, slots: Vec<Slot>) -> Vec<Effect> {
+        let objects: Vec<_> = slots.into_iter().filter_map(|slot| self.segments.forget(slot)).collect();
+        objects.into_iter().map(|object| self.release(object)).collect()
+    }
+
+    fn is_released(&self, object: ObjectId) -> bool {
+        self.objects.find(object).is_some_and(|found| found.place == Place::Released)
     }
 
     fn sem_publish(&mut self, ticket: Ticket) -> Result<Answer> {
@@ -199,7 +271,7 @@ impl Namespace {
             return refuse(Errno::EBADF, "the object is gone");
         };
         let (pages, charged) = (size.pages(), found.charged);
-        if pages > charged {
+        if pages > charged && !self.objects.sparse {
             self.objects.account.admit(shmfs_abi::PageCount(pages.0 - charged.0))?;
             self.objects.recharge(object, pages);
         }
@@ -228,7 +300,12 @@ impl Namespace {
     }
 
     /// Hears how the effect with this ticket went.
-    pub fn settle(&mut self, ticket: Ticket, outcome: std::result::Result<Facts, Errno>, _now: Time) -> Vec<Effect> {
+    pub fn settle(
+        &mut self,
+        ticket: Ticket,
+        outcome: std::result::Result<Facts, Errno>,
+        _now: Time,
+    ) -> Vec<Effect> {
         let Some(pending) = self.pending.remove(&ticket) else { return Vec::new() };
         match (pending, outcome) {
             (Pending::Segment(slot), Ok(_)) => {
@@ -260,6 +337,11 @@ impl Namespace {
                 Vec::new()
             }
             (Pending::Unpublished(object), Err(_)) => vec![self.release(object)],
+            (Pending::Lock(..), Ok(_)) => Vec::new(),
+            (Pending::Lock(slot, locked), Err(_)) => {
+                self.segments.set_locked(slot, !locked);
+                Vec::new()
+            }
         }
     }
 
@@ -298,7 +380,8 @@ impl Namespace {
             }
             Event::Measured { object, facts } => self.measured(object, facts),
             Event::Owned { object, uid, gid, mode } => {
-                if let Some(found) = self.objects.find_mut(object).filter(|found| found.kind != Kind::Segment) {
+                if let Some(found) = self.objects.find_mut(object).filter(|found| found.kind != Kind::Segment)
+                {
                     found.inode.uid = uid;
                     found.inode.gid = gid;
                     found.inode.mode = mode & 0o7777;
@@ -309,20 +392,26 @@ impl Namespace {
                     self.objects.remove(object);
                 }
             }
+            Event::Exited { pid } => {
+                let slots = self.segments.creator_ended(pid);
+                return self.destroy(slots);
+            }
             Event::Forked { slot, parent } => self.segments.forked(slot, parent, now),
             Event::Died { slot, object, pid, .. } => self.segments.died(slot, object, pid, now),
         }
         Vec::new()
     }
 
-    /// The charge of a POSIX object follows its size; a segment's size is sealed.
+    /// The charge of a POSIX object follows its size; a segment's size is sealed. In a sparse store both are
+    /// charged for what they have in memory.
     fn measured(&mut self, object: ObjectId, facts: Facts) {
         let Some(found) = self.objects.find_mut(object) else { return };
         found.allocated = facts.allocated;
         if found.kind != Kind::Segment {
             found.size = facts.size;
-            self.objects.recharge(object, facts.size.pages());
         }
+        let charge = if self.objects.sparse { facts.allocated } else { self.objects.get(object).size };
+        self.objects.recharge(object, charge.pages());
     }
 
     fn text(&self, file: ProcFile) -> String {
@@ -332,6 +421,8 @@ impl Namespace {
             ProcFile::Shmmax => format!("{}\n", limits.shmmax),
             ProcFile::Shmall => format!("{}\n", limits.shmall),
             ProcFile::Shmmni => format!("{}\n", limits.shmmni),
+            ProcFile::ShmRmidForced => format!("{}\n", self.segments.forced().0),
+            ProcFile::ShmNextId => format!("{}\n", self.segments.forced().1),
         }
     }
 }

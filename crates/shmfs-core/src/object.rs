@@ -39,11 +39,24 @@ pub(crate) struct Object {
 pub(crate) struct Objects {
     all: BTreeMap<ObjectId, Object>,
     pub(crate) account: Account,
+    /// Whether pages in memory are charged in place of sizes.
+    pub(crate) sparse: bool,
 }
 
 impl Objects {
-    pub(crate) fn new(account: Account) -> Objects {
-        Objects { all: BTreeMap::new(), account }
+    pub(crate) fn new(account: Account, sparse: bool) -> Objects {
+        Objects { all: BTreeMap::new(), account, sparse }
+    }
+
+    /// What a new object of this size is charged: in a sparse store nothing, while there is room at all.
+    pub(crate) fn charge_of(&self, size: ByteLen) -> PageCount {
+        if self.sparse { PageCount(0) } else { size.pages() }
+    }
+
+    /// Refuses a size that there is no room for.
+    pub(crate) fn admit(&self, size: ByteLen) -> Result<()> {
+        let least = if self.sparse { PageCount(1) } else { PageCount(0) };
+        self.account.admit(self.charge_of(size).max(least))
     }
 
     /// An object that is known to exist.
@@ -77,8 +90,8 @@ impl Objects {
 
     /// Enters an object and charges its size.
     pub(crate) fn enter(&mut self, id: ObjectId, mut object: Object) -> Result<()> {
-        let pages = object.size.pages();
-        self.account.admit(pages)?;
+        self.admit(object.size)?;
+        let pages = self.charge_of(object.size);
         self.account.charge(pages);
         object.charged = pages;
         let former = self.all.insert(id, object);

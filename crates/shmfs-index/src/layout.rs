@@ -1,7 +1,7 @@
 //! Where the words of a table are.
 //!
 //! ```text
-//! page 0         header: magic, version, pid, client, cookie, detaches, touched
+//! page 0         header: magic, version, pid, client, cookie, detaches, opens, touched
 //! page 1 to 256  rows, 32 bytes each; row i belongs to the segment in slot i
 //! ```
 //!
@@ -32,6 +32,8 @@ pub(crate) const AT_CLIENT: usize = 16;
 pub(crate) const AT_COOKIE: usize = 24;
 /// Offset of the u64 number of detaches.
 pub(crate) const AT_DETACHES: usize = 32;
+/// Offset of the u64 number of objects opened without a message.
+pub(crate) const AT_OPENS: usize = 40;
 /// Offset of four u64: the pages of rows in use.
 pub(crate) const AT_TOUCHED: usize = 64;
 

@@ -8,7 +8,8 @@
 
 use crate::{
     layout::{
-        self, AT_CLIENT, AT_COOKIE, AT_DETACHES, AT_MAGIC, AT_PID, AT_TOUCHED, AT_VERSION, ROWS_PER_PAGE,
+        self, AT_CLIENT, AT_COOKIE, AT_DETACHES, AT_MAGIC, AT_OPENS, AT_PID, AT_TOUCHED, AT_VERSION,
+        ROWS_PER_PAGE,
     },
     protocol::Detached,
     row::Row,
@@ -167,6 +168,16 @@ impl Table {
     /// Detaches that were counted here.
     pub fn detaches(&self) -> u64 {
         self.pages.atomic_u64(AT_DETACHES).load(Relaxed)
+    }
+
+    /// Counts one object that the client opened without a message.
+    pub fn count_open(&self) {
+        self.pages.atomic_u64(AT_OPENS).fetch_add(1, Relaxed);
+    }
+
+    /// Objects that were opened without a message, as they were counted here.
+    pub fn opens(&self) -> u64 {
+        self.pages.atomic_u64(AT_OPENS).load(Relaxed)
     }
 
     /// Keeps the table out of children.

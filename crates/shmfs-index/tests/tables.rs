@@ -51,7 +51,11 @@ fn a_slot_is_reused_for_another_object() {
     assert_eq!(broker.last_detach(Slot(5), ObjectId(50)), None);
     broker.attach(Slot(5), ObjectId(60));
     assert_eq!((broker.count(Slot(5), ObjectId(50)), broker.count(Slot(5), ObjectId(60))), (0, 1));
-    assert_eq!(client.detach(Slot(5), Pid(1), Time::from_nanos(2)), detached(0, false), "the old mark is gone");
+    assert_eq!(
+        client.detach(Slot(5), Pid(1), Time::from_nanos(2)),
+        detached(0, false),
+        "the old mark is gone"
+    );
     broker.attach(Slot(5), ObjectId(60));
     broker.attach(Slot(5), ObjectId(70));
     assert_eq!(broker.count(Slot(5), ObjectId(70)), 1, "taken over without being cleared");
@@ -103,7 +107,11 @@ fn a_child_counts_what_its_parent_counts() {
     let expected = [(Slot(3), ObjectId(30), 2), (Slot(300), ObjectId(31), 1)];
     assert_eq!(child.used().collect::<Vec<_>>(), expected);
     assert_eq!((child.pid(), child.detaches()), (Pid(0), 0));
-    assert_eq!(child.detach(Slot(300), Pid(2), Time::from_nanos(1)), detached(0, true), "the mark came along");
+    assert_eq!(
+        child.detach(Slot(300), Pid(2), Time::from_nanos(1)),
+        detached(0, true),
+        "the mark came along"
+    );
     assert_eq!(child.detach(Slot(3), Pid(2), Time::from_nanos(1)), detached(1, false));
     assert_eq!(parent.count(Slot(3), ObjectId(30)), 2);
 }

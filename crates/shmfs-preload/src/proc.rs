@@ -12,7 +12,7 @@ use rustix::fd::IntoRawFd;
 use shmfs_abi::{Errno, ProcFile};
 
 /// Bytes of the longest of these paths with its NUL, and some more.
-pub const PATH_BYTES: usize = 32;
+pub const PATH_BYTES: usize = 40;
 
 /// Which of these files `path` is, if any.
 pub fn file(path: &[u8]) -> Option<ProcFile> {

@@ -2,8 +2,6 @@
 //!
 //! Owns: the C signatures, the C structures.
 //! Leaves to others: every rule (the engine), the mapping (the client).
-//! Not done: `SHM_LOCK` and `SHM_UNLOCK` are refused with `ENOSYS`, whoever asks: pages of a store are not
-//! locked in memory, and saying that they were would be a lie to programs that keep secrets in them.
 
 use crate::{
     CLIENT, errno,
@@ -94,7 +92,7 @@ fn control(shmid: c_int, command: c_int, buffer: *mut c_void) -> Result<c_int, E
             CLIENT.shm_set(shmid, perm.uid, perm.gid, perm.mode).map(|()| 0)
         }
         IPC_RMID => CLIENT.shm_remove(shmid).map(|()| 0),
-        SHM_LOCK | SHM_UNLOCK => Err(Errno::ENOSYS),
+        SHM_LOCK | SHM_UNLOCK => CLIENT.shm_lock(shmid, command == SHM_LOCK).map(|()| 0),
         _ => Err(Errno::EINVAL),
     }
 }

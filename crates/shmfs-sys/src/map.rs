@@ -15,7 +15,7 @@ use core::{
 };
 use rustix::{
     fd::AsFd,
-    mm::{self, Advice, MapFlags, ProtFlags},
+    mm::{self, Advice, MapFlags, MlockFlags, ProtFlags},
 };
 
 /// Pages of a file, mapped shared for reading and writing, unmapped when dropped.
@@ -78,6 +78,15 @@ impl SharedMap {
         assert!(offset.is_multiple_of(size) && offset <= self.len - size, "the word is in the mapping");
         // SAFETY: the offset is below `len`, and the mapping begins at a page.
         unsafe { self.start.as_ptr().add(offset) }
+    }
+
+    /// Keeps the pages in memory, those that exist and those that come, until it is unmapped.
+    ///
+    /// # Errors
+    /// As `mlock2(2)`: `ENOMEM` or `EPERM` beyond RLIMIT_MEMLOCK.
+    pub fn lock(&self) -> Result<()> {
+        // SAFETY: the range is this mapping; locking changes no content.
+        unsafe { mm::mlock_with(self.start.as_ptr().cast(), self.len, MlockFlags::ONFAULT) }.map_err(errno)
     }
 
     /// Keeps the pages out of children: after fork the child does not have this mapping.

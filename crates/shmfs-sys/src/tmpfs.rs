@@ -93,6 +93,34 @@ impl Hidden {
         fs::unlinkat(&self.mount, name, AtFlags::empty()).map_err(errno)
     }
 
+    /// Gives a file one more name, which must be absent.
+    ///
+    /// # Errors
+    /// As `linkat(2)`.
+    pub fn link_name(&self, from: &[u8], to: &[u8]) -> Result<()> {
+        fs::linkat(&self.mount, from, &self.mount, to, AtFlags::empty()).map_err(errno)
+    }
+
+    /// Renames a file; `flags` as of `renameat2(2)`.
+    ///
+    /// # Errors
+    /// As `renameat2(2)`.
+    pub fn rename(&self, from: &[u8], to: &[u8], flags: u32) -> Result<()> {
+        let flags = fs::RenameFlags::from_bits_retain(flags);
+        fs::renameat_with(&self.mount, from, &self.mount, to, flags).map_err(errno)
+    }
+
+    /// A descriptor of the root directory from which files can be looked up and nothing can be read (`O_PATH`).
+    /// Whoever has it is bound by the modes of the files; the directory's own lets nobody but its owner
+    /// change names.
+    ///
+    /// # Errors
+    /// As `open(2)`.
+    pub fn root(&self) -> Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        retry(|| fs::openat(&self.mount, c".", flags, Mode::empty()))
+    }
+
     /// What it has room for.
     ///
     /// # Errors
@@ -141,7 +169,7 @@ pub(crate) fn mount_here(size_bytes: u64, nr_inodes: u64) -> Result<OwnedFd> {
     set_number(&options, c"size", size_bytes)?;
     // The root directory is one of the inodes that the kernel counts.
     set_number(&options, c"nr_inodes", nr_inodes.saturating_add(1))?;
-    mount::fsconfig_set_string(&options, c"mode", c"0700").map_err(errno)?;
+    mount::fsconfig_set_string(&options, c"mode", c"0755").map_err(errno)?;
     mount::fsconfig_create(&options).map_err(errno)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     mount::fsmount(&options, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(errno)

@@ -9,7 +9,8 @@ use crate::{
     text::NameText,
 };
 use shmfs_abi::{
-    AttachFlags, ByteLen, Call, GetFlags, Gid, Key, ObjectId, OpenFlags, ProcFile, Shmid, Ticket, Uid,
+    AttachFlags, ByteLen, Call, GetFlags, Gid, Key, LimitsChange, ObjectId, OpenFlags, ProcFile, Shmid,
+    Ticket, Uid,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -73,6 +74,23 @@ struct ProcBody {
     zero: u32,
 }
 
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct RenameBody {
+    flags: u32,
+    zero: u32,
+    from: NameText,
+    to: NameText,
+}
+
+/// A bit for each limit that changes, in the order of the fields.
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct LimitsBody {
+    given: u64,
+    values: [u64; 6],
+}
+
 /// Writes a call.
 pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
     match *call {
@@ -91,9 +109,15 @@ pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
             sheet.write(op::SHM_SET, &SetBody { shmid: shmid.0, uid: uid.0, gid: gid.0, mode })
         }
         Call::ShmRemove { shmid } => sheet.write(op::SHM_REMOVE, &ShmidBody { shmid: shmid.0, zero: 0 }),
+        Call::ShmLock { shmid, lock, allowance: _ } => {
+            sheet.write(op::SHM_LOCK, &IndexBody { index: shmid.0, any: u32::from(lock) })
+        }
+        Call::SetLimits { change } => sheet.write(op::SET_LIMITS, &LimitsBody::new(&change)),
         Call::ShmInfo => sheet.write_empty(op::SHM_INFO),
         Call::Open { name, flags, mode } => sheet.write(op::OPEN, &OpenBody::new(&name, flags, mode)),
         Call::Unlink { name } => sheet.write(op::UNLINK, &NameText::new(&name)),
+        Call::Rename { from, to, flags } => sheet.write(op::RENAME, &RenameBody::new(&from, &to, flags)),
+        Call::Link { from, to } => sheet.write(op::LINK, &RenameBody::new(&from, &to, 0)),
         Call::SemOpen { name, flags, mode } => sheet.write(op::SEM_OPEN, &OpenBody::new(&name, flags, mode)),
         Call::SemPublish { ticket } => sheet.write(op::SEM_PUBLISH, &ticket.0),
         // Which object it is, the broker sees by the descriptor that comes along.
@@ -114,6 +138,15 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Call, Malformed> {
             Ok(Call::Open { name, flags, mode })
         }
         op::UNLINK => Ok(Call::Unlink { name: frame.body::<NameText>()?.name()? }),
+        op::RENAME => {
+            let (from, to, flags) = frame.body::<RenameBody>()?.parts()?;
+            Ok(Call::Rename { from, to, flags })
+        }
+        op::LINK => {
+            let (from, to, flags) = frame.body::<RenameBody>()?.parts()?;
+            zero(flags == 0, "link")?;
+            Ok(Call::Link { from, to })
+        }
         op::SEM_OPEN => {
             let (name, flags, mode) = frame.body::<OpenBody>()?.parts()?;
             Ok(Call::SemOpen { name, flags, mode })
@@ -128,6 +161,11 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Call, Malformed> {
         }
         op::NEXT => Ok(Call::Next { after: ObjectId(frame.body()?) }),
         op::USAGE => frame.empty(Call::Usage),
+        op::SHM_LOCK => {
+            let IndexBody { index, any } = frame.body()?;
+            Ok(Call::ShmLock { shmid: Shmid(index), lock: truth(any, "lock")?, allowance: 0 })
+        }
+        op::SET_LIMITS => Ok(Call::SetLimits { change: frame.body::<LimitsBody>()?.change()? }),
         other => Err(Malformed::Op(other)),
     }
 }
@@ -170,6 +208,43 @@ impl ShmidBody {
     }
 }
 
+impl RenameBody {
+    fn new(from: &shmfs_abi::Name, to: &shmfs_abi::Name, flags: u32) -> RenameBody {
+        RenameBody { flags, zero: 0, from: NameText::new(from), to: NameText::new(to) }
+    }
+
+    fn parts(&self) -> Result<(shmfs_abi::Name, shmfs_abi::Name, u32), Malformed> {
+        zero(self.zero == 0, "rename")?;
+        Ok((self.from.name()?, self.to.name()?, self.flags))
+    }
+}
+
+impl LimitsBody {
+    fn new(change: &LimitsChange) -> LimitsBody {
+        let LimitsChange { size, shmmax, shmall, shmmni, rmid_forced, next_id } = *change;
+        let mut body = LimitsBody { given: 0, values: [0; 6] };
+        for (index, value) in [size, shmmax, shmall, shmmni, rmid_forced, next_id].into_iter().enumerate() {
+            if let (Some(value), Some(place)) = (value, body.values.get_mut(index)) {
+                body.given |= 1 << index;
+                *place = value;
+            }
+        }
+        body
+    }
+
+    fn change(&self) -> Result<LimitsChange, Malformed> {
+        let mut values = [None; 6];
+        for (index, (place, value)) in values.iter_mut().zip(self.values).enumerate() {
+            let given = self.given >> index & 1 == 1;
+            zero(given || value == 0, "limits")?;
+            *place = given.then_some(value);
+        }
+        zero(self.given >> self.values.len() == 0, "limits")?;
+        let [size, shmmax, shmall, shmmni, rmid_forced, next_id] = values;
+        Ok(LimitsChange { size, shmmax, shmall, shmmni, rmid_forced, next_id })
+    }
+}
+
 impl OpenBody {
     fn new(name: &shmfs_abi::Name, flags: OpenFlags, mode: u32) -> OpenBody {
         OpenBody { flags: flags.bits(), mode, name: NameText::new(name) }
@@ -186,6 +261,8 @@ const fn file_number(file: ProcFile) -> u32 {
         ProcFile::Shmmax => 2,
         ProcFile::Shmall => 3,
         ProcFile::Shmmni => 4,
+        ProcFile::ShmRmidForced => 5,
+        ProcFile::ShmNextId => 6,
     }
 }
 
@@ -195,6 +272,8 @@ fn file_of(number: u32) -> Result<ProcFile, Malformed> {
         2 => Ok(ProcFile::Shmmax),
         3 => Ok(ProcFile::Shmall),
         4 => Ok(ProcFile::Shmmni),
+        5 => Ok(ProcFile::ShmRmidForced),
+        6 => Ok(ProcFile::ShmNextId),
         _ => Err(Malformed::Field("proc file")),
     }
 }

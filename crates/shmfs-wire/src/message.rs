@@ -51,7 +51,8 @@ pub enum Role {
     reason = "one message exists at a time, on the stack; no_std without alloc"
 )]
 pub enum Response {
-    /// To `Hello`: admitted. A `Client` that does not resume receives its attach table as a descriptor.
+    /// To `Hello`: admitted. A `Client` that does not resume receives its attach table as a descriptor; each `Client`
+    /// receives after it the root of the hidden tmpfs, for looking, where the store has one.
     Welcome(Welcome),
     /// To `Fork`: the child's attach table and the child's socket come along, in this order.
     Forked,

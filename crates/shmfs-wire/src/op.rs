@@ -23,6 +23,10 @@ pub(crate) const SETTLE: u16 = 29;
 pub(crate) const PROC_TEXT: u16 = 30;
 pub(crate) const NEXT: u16 = 31;
 pub(crate) const USAGE: u16 = 32;
+pub(crate) const RENAME: u16 = 33;
+pub(crate) const LINK: u16 = 34;
+pub(crate) const SHM_LOCK: u16 = 35;
+pub(crate) const SET_LIMITS: u16 = 36;
 
 pub(crate) const WELCOME: u16 = 128;
 pub(crate) const FORKED: u16 = 129;

@@ -31,6 +31,7 @@ impl Store {
         let config = Config {
             dir: dir.clone(),
             size: ByteLen(size),
+            sparse: false,
             limits: ShmLimits {
                 shmmax: limits::DEFAULT_SHMMAX,
                 shmmni: limits::DEFAULT_SHMMNI,
@@ -54,9 +55,10 @@ impl Store {
     pub fn client(&self) -> Peer {
         let mut peer = self.connect();
         let hello = Request::Hello(Hello { token: Token::default(), role: Role::Client, resume: None });
-        let (response, mut fds) = peer.ask(&hello, &[]).unwrap();
+        let (response, fds) = peer.ask(&hello, &[]).unwrap();
         assert!(matches!(response, Response::Welcome(_)), "{response:?}");
-        peer.table = fds.pop();
+        // The table comes first, the directory of names after it.
+        peer.table = fds.into_iter().next();
         peer
     }
 }
@@ -96,7 +98,8 @@ impl Peer {
         let len = shmfs_wire::encode_request(request, self.sequence, &mut bytes);
         let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
         socket::send(&self.socket, &bytes[..len], &fds, true).ok()?;
-        let received = socket::receive(&self.socket, &mut bytes, true).ok().filter(|received| received.len > 0)?;
+        let received =
+            socket::receive(&self.socket, &mut bytes, true).ok().filter(|received| received.len > 0)?;
         let (sequence, response) = shmfs_wire::decode_response(&bytes[..received.len]).unwrap();
         assert_eq!(sequence, self.sequence);
         Some((response, received.fds.into_iter().flatten().collect()))

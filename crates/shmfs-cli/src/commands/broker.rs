@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Its size in bytes
     #[arg(long)]
     size: u64,
+    /// Charge pages in place of sizes
+    #[arg(long)]
+    sparse: bool,
     /// Let everyone in
     #[arg(long)]
     everyone: bool,
@@ -69,20 +72,29 @@ fn prepared(args: &Args) -> Result<Config, Failure> {
     };
     let admission = if args.everyone { Admission::Everyone } else { Admission::Owner };
     let token = env::var_os(ENV_TOKEN).and_then(|token| Token::parse(token.as_bytes()));
-    config(args.dir.clone(), args.size, token.map_or(admission, Admission::Token), lifetime)
+    let charge = Charge { size: args.size, sparse: args.sparse };
+    config(args.dir.clone(), charge, token.map_or(admission, Admission::Token), lifetime)
+}
+
+/// What a store may hold, in bytes, and what counts.
+#[derive(Clone, Copy)]
+pub(super) struct Charge {
+    pub(super) size: u64,
+    pub(super) sparse: bool,
 }
 
 /// A store with Linux's limits for segments.
 pub(super) fn config(
     dir: PathBuf,
-    size: u64,
+    charge: Charge,
     admission: Admission,
     lifetime: Lifetime,
 ) -> Result<Config, Failure> {
     raise_descriptor_limit();
     let stop = stop_pipe().map_err(|error| Failure::new(format!("cannot note signals: {error}")))?;
     let limits = ShmLimits { shmmax: DEFAULT_SHMMAX, shmmni: DEFAULT_SHMMNI, shmall: DEFAULT_SHMMAX };
-    Ok(Config { dir, size: ByteLen(size), limits, admission, lifetime, stop: Some(stop) })
+    let Charge { size, sparse } = charge;
+    Ok(Config { dir, size: ByteLen(size), sparse, limits, admission, lifetime, stop: Some(stop) })
 }
 
 /// Serves until the store ends.

@@ -1,6 +1,6 @@
 //! `shm daemon`: a store that programs join, for one user or for the whole system.
 
-use super::broker;
+use super::broker::{self, Charge};
 use crate::failure::{Failure, REFUSED};
 use crate::launch::{self, Ends, OpenTo, Order};
 use crate::log;
@@ -30,6 +30,9 @@ pub(crate) struct Args {
     /// How much shared memory may be in it [default: half of RAM]
     #[arg(long, value_name = "SIZE", value_parser = size::parse_store)]
     size: Option<u64>,
+    /// Charge pages in memory in place of sizes: what is sparse may be larger than the store
+    #[arg(long)]
+    sparse: bool,
     /// Return when the store is ready, and log to NAME.log beside its directory
     #[arg(long)]
     background: bool,
@@ -41,19 +44,21 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let dir = places.make(name)?;
     let size = size::or_half_of_ram(args.size)?;
     if args.background {
-        return in_background(&dir, name, size, places.is_system());
+        return in_background(&dir, name, Charge { size, sparse: args.sparse }, places.is_system());
     }
     log::begin("info");
     let admission = if places.is_system() { Admission::Everyone } else { Admission::Owner };
-    let config = broker::config(dir, size, admission, Lifetime::Forever)?;
+    let charge = Charge { size, sparse: args.sparse };
+    let config = broker::config(dir, charge, admission, Lifetime::Forever)?;
     let broker = Broker::start(config).map_err(|error| broker::start_failure(&error))?;
     broker::serve(broker)
 }
 
-fn in_background(dir: &Path, name: &OsStr, size: u64, everyone: bool) -> Result<(), Failure> {
+fn in_background(dir: &Path, name: &OsStr, charge: Charge, everyone: bool) -> Result<(), Failure> {
+    let Charge { size, sparse } = charge;
     let log = log_file(dir)?;
     let open_to = if everyone { OpenTo::Everyone } else { OpenTo::Nobody };
-    let order = Order { dir, size, open_to, ends: Ends::WhenTold, log: Some(log) };
+    let order = Order { dir, size, sparse, open_to, ends: Ends::WhenTold, log: Some(log) };
     let launched = launch::launch(order).map_err(|failure| failure.status(REFUSED))?;
     let (shown, pid) = (name.display(), launched.pid());
     output::complain(&format!("store `{shown}` is ready: {}, broker {pid}", size::long(size)));

@@ -4,6 +4,7 @@ mod broker;
 mod completions;
 mod daemon;
 mod df;
+mod limits;
 mod ls;
 mod man;
 mod rm;
@@ -40,6 +41,7 @@ enum Command {
     Stat(stat::Args),
     Rm(rm::Args),
     Df(df::Args),
+    Limits(limits::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),
@@ -56,6 +58,7 @@ pub(crate) fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Stat(args) => stat::run(&args),
         Command::Rm(args) => return rm::run(&args),
         Command::Df(args) => df::run(&args),
+        Command::Limits(args) => limits::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Broker(args) => return broker::run(&args),

@@ -11,9 +11,9 @@ use crate::report::{self, Before};
 use crate::signals::Signals;
 use crate::size;
 use crate::store::{self, Visit};
-use rustix::io::Errno;
 use rustix::process::Pid;
 use shmfs_abi::store::{ENV_STORE, ENV_TOKEN, Token};
+use shmfs_abi::{Call, Errno, LimitsChange};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -46,6 +46,18 @@ pub(crate) struct Args {
     /// How much shared memory may be in the store, such as 512M or 8G [default: half of RAM]
     #[arg(long, value_name = "SIZE", value_parser = size::parse_store)]
     size: Option<u64>,
+    /// The largest System V segment [default: Linux's]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, conflicts_with = "store")]
+    shmmax: Option<u64>,
+    /// Pages of all System V segments together [default: Linux's]
+    #[arg(long, value_name = "PAGES", conflicts_with = "store")]
+    shmall: Option<u64>,
+    /// How many System V segments there may be [default: 4096]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "store")]
+    shmmni: Option<u64>,
+    /// Charge pages in memory in place of sizes: what is sparse may be larger than the store
+    #[arg(long, conflicts_with = "store")]
+    sparse: bool,
     /// Tell at the end what was created, served and left
     #[arg(long)]
     report: bool,
@@ -113,9 +125,23 @@ fn start(args: &Args) -> Result<Store, Failure> {
     rustix::rand::getrandom(&mut token.0, rustix::rand::GetRandomFlags::empty())
         .map_err(|error| Failure::new(format!("cannot make the store's token: {error}")))?;
     let ends = if args.kill { Ends::WithCommand } else { Ends::WithLastClient };
-    let order = Order { dir: &dir, size, open_to: OpenTo::Token(token), ends, log: None };
+    let order =
+        Order { dir: &dir, size, sparse: args.sparse, open_to: OpenTo::Token(token), ends, log: None };
     let launched = launch::launch(order)?;
+    set_limits(args, &dir, token)?;
     Ok(Store { dir, token: Some(token), before: Before::NOTHING, launched: Some(launched) })
+}
+
+/// Before the program runs: limits other than Linux's.
+fn set_limits(args: &Args, dir: &Path, token: Token) -> Result<(), Failure> {
+    let Args { shmmax, shmall, shmmni, .. } = *args;
+    let change = LimitsChange { shmmax, shmall, shmmni, ..LimitsChange::default() };
+    if change == LimitsChange::default() {
+        return Ok(());
+    }
+    let gone = |errno: Errno| Failure::new(format!("cannot reach the store: {}", errno.name()));
+    let mut visit = Visit::at(dir, Some(token)).map_err(gone)?;
+    visit.call("set the limits", Call::SetLimits { change }).map(drop)
 }
 
 /// Sets what leads the program to the store.
@@ -136,7 +162,7 @@ fn spawn(
     surround: impl Fn(&mut Command),
 ) -> Result<Child, Failure> {
     let spawned = match command.spawn() {
-        Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
             let mut shell = Command::new("/bin/sh");
             shell.arg(file).args(arguments);
             surround(&mut shell);

@@ -94,7 +94,9 @@ fn words(row: &Row, stat: Option<&SegmentStat>) -> String {
         lines.push(("attaches", nattch.to_string()));
     }
     if let Some(lpid) = row.lpid {
-        lines.push(("last pid", lpid.0.to_string()));
+        // 0 until somebody has attached it.
+        let shown = if lpid.0 == 0 { "-".to_owned() } else { lpid.0.to_string() };
+        lines.push(("last pid", shown));
     }
     if let Some(stat) = stat {
         lines.push(("attached", utc(stat.atime)));

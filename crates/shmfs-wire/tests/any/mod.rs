@@ -3,8 +3,8 @@
 use proptest::{array, collection::vec, option, prelude::*};
 use shmfs_abi::{
     AttachFlags, Backing, ByteLen, Call, CallName, ClientId, Created, Door, Errno, GetFlags, Gid, IpcPerm,
-    Key, Kind, Name, ObjectId, OpenFlags, PageCount, Pid, ProcFile, Reply, Row, SegmentStat, ShmLimits,
-    ShmUsage, Shmid, Shortage, Slot, Ticket, Time, Uid, Usage,
+    Key, Kind, LimitsChange, Name, ObjectId, OpenFlags, PageCount, Pid, ProcFile, Reply, Row, SegmentStat,
+    ShmLimits, ShmUsage, Shmid, Shortage, Slot, Ticket, Time, Uid, Usage,
     limits::{NAME_BYTES, SLOTS},
     store::Token,
 };
@@ -60,15 +60,39 @@ fn sysv_call() -> impl Strategy<Value = Call> {
         }),
         shmid().prop_map(|shmid| Call::ShmRemove { shmid }),
         Just(Call::ShmInfo),
+        (shmid(), any::<bool>()).prop_map(|(shmid, lock)| Call::ShmLock { shmid, lock, allowance: 0 }),
     ]
 }
 
+fn limits() -> impl Strategy<Value = LimitsChange> {
+    let limit = || option::of(any::<u64>());
+    (limit(), limit(), limit(), limit(), limit(), limit()).prop_map(
+        |(size, shmmax, shmall, shmmni, rmid_forced, next_id)| LimitsChange {
+            size,
+            shmmax,
+            shmall,
+            shmmni,
+            rmid_forced,
+            next_id,
+        },
+    )
+}
+
 fn call() -> impl Strategy<Value = Call> {
-    const FILES: &[ProcFile] = &[ProcFile::SysvipcShm, ProcFile::Shmmax, ProcFile::Shmall, ProcFile::Shmmni];
+    const FILES: &[ProcFile] = &[
+        ProcFile::SysvipcShm,
+        ProcFile::Shmmax,
+        ProcFile::Shmall,
+        ProcFile::Shmmni,
+        ProcFile::ShmRmidForced,
+        ProcFile::ShmNextId,
+    ];
     prop_oneof![
         8 => sysv_call(),
         1 => open().prop_map(|(name, flags, mode)| Call::Open { name, flags, mode }),
         1 => name().prop_map(|name| Call::Unlink { name }),
+        1 => (name(), name(), any::<u32>()).prop_map(|(from, to, flags)| Call::Rename { from, to, flags }),
+        1 => (name(), name()).prop_map(|(from, to)| Call::Link { from, to }),
         1 => open().prop_map(|(name, flags, mode)| Call::SemOpen { name, flags, mode }),
         1 => number(Ticket).prop_map(|ticket| Call::SemPublish { ticket }),
         1 => number(ByteLen).prop_map(|size| Call::Reserve { object: ObjectId(0), size }),
@@ -76,6 +100,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => proptest::sample::select(FILES).prop_map(|file| Call::ProcText { file }),
         1 => number(ObjectId).prop_map(|after| Call::Next { after }),
         1 => Just(Call::Usage),
+        1 => limits().prop_map(|change| Call::SetLimits { change }),
     ]
 }
 

@@ -95,18 +95,117 @@ pub(crate) fn publish(mount: &mut Mount, objects: &mut Objects, object: ObjectId
 }
 
 /// Takes a name away. The object lives on while somebody holds it.
-pub(crate) fn unlink(mount: &mut Mount, objects: &mut Objects, caller: &Cred, name: &Name) -> Result<ObjectId> {
+pub(crate) fn unlink(
+    mount: &mut Mount,
+    objects: &mut Objects,
+    caller: &Cred,
+    name: &Name,
+) -> Result<ObjectId> {
     let Some(object) = mount.lookup(objects, name)? else {
         return refuse(Errno::ENOENT, "no object has this name");
     };
     if !mount.may_delete(&objects.get(object).inode, caller) {
-        // The kernel says EPERM; glibc makes EACCES of it, as POSIX has it (shm_unlink.c, sem_unlink.c).
-        return refuse(Errno::EACCES, "only its owner may take the name away: the directory is sticky");
+        // glibc makes EACCES of it in shm_unlink and sem_unlink, as POSIX has it.
+        return refuse(Errno::EPERM, STICKY);
     }
+    take_name(mount, objects, object, name);
+    Ok(object)
+}
+
+const STICKY: &str = "only its owner may take the name away: the directory is sticky";
+
+/// Takes one name of an object away; without another the object is released. Says whether it is.
+fn take_name(mount: &mut Mount, objects: &mut Objects, object: ObjectId, name: &Name) -> bool {
     mount.names.unlink(name);
-    if let Some(unlinked) = objects.find_mut(object) {
-        unlinked.place = Place::Released;
-        unlinked.inode.links = 0;
+    let other = mount.names.iter().find(|(_, named)| *named == object).map(|(name, _)| *name);
+    let Some(unlinked) = objects.find_mut(object) else { return false };
+    unlinked.inode.links = unlinked.inode.links.saturating_sub(1);
+    unlinked.place = other.map_or(Place::Released, Place::Name);
+    other.is_none()
+}
+
+/// What renaming does.
+pub(crate) struct Renamed {
+    pub(crate) object: ObjectId,
+    /// What had the new name, and whether nothing finds it any more.
+    pub(crate) replaced: Option<(ObjectId, bool)>,
+    /// Both names are of one object: nothing is to be done.
+    pub(crate) same: bool,
+}
+
+/// `renameat2(2)` within the directory (`vfs_rename`, `do_renameat2`, fs/namei.c).
+pub(crate) fn rename(
+    mount: &mut Mount,
+    objects: &mut Objects,
+    caller: &Cred,
+    (from, to): (&Name, &Name),
+    flags: u32,
+) -> Result<Renamed> {
+    const NOREPLACE: u32 = 1;
+    const EXCHANGE: u32 = 2;
+    if flags & !(NOREPLACE | EXCHANGE) != 0 || flags == NOREPLACE | EXCHANGE {
+        return refuse(Errno::EINVAL, "no such flags of renameat2");
+    }
+    let Some(object) = mount.lookup(objects, from)? else {
+        return refuse(Errno::ENOENT, "no object has the old name");
+    };
+    let target = mount.lookup(objects, to)?;
+    if target.is_some() && flags == NOREPLACE {
+        return refuse(Errno::EEXIST, "the new name is taken");
+    }
+    if target.is_none() && flags == EXCHANGE {
+        return refuse(Errno::ENOENT, "no object has the new name");
+    }
+    if target == Some(object) {
+        return Ok(Renamed { object, replaced: None, same: true });
+    }
+    for affected in [Some(object), target].into_iter().flatten() {
+        if !mount.may_delete(&objects.get(affected).inode, caller) {
+            return refuse(Errno::EPERM, STICKY);
+        }
+    }
+    let replaced = match (target, flags) {
+        (Some(target), EXCHANGE) => {
+            mount.names.unlink(from);
+            mount.names.unlink(to);
+            mount.names.link(*from, target);
+            move_place(objects, target, to, from);
+            Some((target, false))
+        }
+        (Some(target), _) => {
+            mount.names.unlink(from);
+            let released = take_name(mount, objects, target, to);
+            Some((target, released))
+        }
+        (None, _) => {
+            mount.names.unlink(from);
+            None
+        }
+    };
+    mount.names.link(*to, object);
+    move_place(objects, object, from, to);
+    Ok(Renamed { object, replaced, same: false })
+}
+
+fn move_place(objects: &mut Objects, object: ObjectId, from: &Name, to: &Name) {
+    if let Some(moved) = objects.find_mut(object)
+        && moved.place == Place::Name(*from)
+    {
+        moved.place = Place::Name(*to);
+    }
+}
+
+/// `link(2)` within the directory.
+pub(crate) fn link(mount: &mut Mount, objects: &mut Objects, from: &Name, to: &Name) -> Result<ObjectId> {
+    let Some(object) = mount.lookup(objects, from)? else {
+        return refuse(Errno::ENOENT, "no object has the old name");
+    };
+    if mount.names.get(to).is_some() {
+        return refuse(Errno::EEXIST, "the new name is taken");
+    }
+    mount.names.link(*to, object);
+    if let Some(linked) = objects.find_mut(object) {
+        linked.inode.links += 1;
     }
     Ok(object)
 }

@@ -4,7 +4,9 @@ use super::Segments;
 use crate::object::Objects;
 use crate::perm::{self, Rights};
 use shmfs_abi::sysv::SHM_DEST;
-use shmfs_abi::{Cred, Errno, Gid, Key, ObjectId, Result, SegmentStat, Shmid, Slot, Time, Uid, limits, refuse};
+use shmfs_abi::{
+    Cred, Errno, Gid, Key, ObjectId, Result, SegmentStat, Shmid, Slot, Time, Uid, limits, refuse,
+};
 
 /// What becomes of a removed segment.
 pub(crate) enum Removed {

@@ -77,11 +77,15 @@ impl Segments {
         if size.0 > OBJECT_BYTES {
             return refuse(Errno::EINVAL, "no file can be so large");
         }
-        objects.account.admit(pages)?;
+        objects.admit(size)?;
         let in_use = self.slots.len();
         let slot = if in_use < self.limits.shmmni as usize {
             let slots = &self.slots;
-            self.cursor.allocate(in_use, |slot| slots.contains_key(&slot))
+            let taken = |slot| slots.contains_key(&slot);
+            match self.next_id.take() {
+                Some(wanted) => self.cursor.allocate_from(wanted, taken),
+                None => self.cursor.allocate(in_use, taken),
+            }
         } else {
             None
         };
@@ -103,6 +107,7 @@ impl Segments {
             nattch: 0,
             touched: now,
             made: false,
+            orphaned: false,
         };
         self.slots.insert(slot, segment);
         if key != Key::PRIVATE {

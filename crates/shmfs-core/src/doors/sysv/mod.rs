@@ -5,10 +5,12 @@
 //!
 //! Owns: the key table, the slots, the removal mark, times and last processes.
 //! Leaves to others: pages and their limits (`object`, `account`), mapping and `shmdt` (the client).
-//! Not done: `SHM_HUGETLB`, refused with `EINVAL`; `SHM_LOCK`.
+//! Not done: `SHM_HUGETLB`, refused with `EINVAL`.
 
 mod control;
+mod forced;
 mod get;
+mod lock;
 mod text;
 
 pub(crate) use control::Removed;
@@ -42,6 +44,8 @@ pub(crate) struct Segment {
     touched: Time,
     /// Its backing is made.
     made: bool,
+    /// Its creator has ended: nobody will be held to account for it (`shm_creator`, ipc/shm.c).
+    orphaned: bool,
 }
 
 /// The segments of a store.
@@ -51,6 +55,10 @@ pub(crate) struct Segments {
     keys: BTreeMap<Key, Slot>,
     cursor: SlotCursor,
     pub(crate) limits: ShmLimits,
+    /// Segments go with their last attach, marked or not (`shm_rmid_forced`).
+    rmid_forced: bool,
+    /// The id that the next segment shall have (`shm_next_id`).
+    next_id: Option<Shmid>,
 }
 
 /// What a segment is made with, once it is admitted.
@@ -74,7 +82,14 @@ impl Segment {
 
 impl Segments {
     pub(crate) fn new(limits: ShmLimits) -> Segments {
-        Segments { slots: BTreeMap::new(), keys: BTreeMap::new(), cursor: SlotCursor::default(), limits }
+        Segments {
+            slots: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            cursor: SlotCursor::default(),
+            limits,
+            rmid_forced: false,
+            next_id: None,
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Segment)> {
@@ -120,10 +135,17 @@ impl Segments {
     }
 
     /// Takes a new count over. Says whether the segment's time has come.
-    pub(crate) fn counted(&mut self, slot: Slot, object: ObjectId, nattch: u64, last: Option<(Pid, Time)>) -> bool {
+    pub(crate) fn counted(
+        &mut self,
+        slot: Slot,
+        object: ObjectId,
+        nattch: u64,
+        last: Option<(Pid, Time)>,
+    ) -> bool {
         let Some(segment) = self.slots.get_mut(&slot).filter(|segment| segment.object == object) else {
             return false;
         };
+        let detached = nattch < segment.nattch;
         segment.nattch = nattch;
         if let Some((pid, at)) = last
             && at > segment.touched
@@ -132,7 +154,7 @@ impl Segments {
             segment.dtime = at.seconds;
             segment.lpid = pid;
         }
-        nattch == 0 && segment.is_removed()
+        nattch == 0 && (segment.is_removed() || detached && self.rmid_forced)
     }
 
     /// A process with attaches forked: the child's mappings are opened by the parent (`__shm_open`, ipc/shm.c).

@@ -18,8 +18,22 @@ impl Segments {
             let line = writeln!(
                 text,
                 "{:>10} {:>10}  {:>4o} {:>21} {:>5} {:>5}  {:>5} {:>5} {:>5} {:>5} {:>5} {:>10} {:>10} {:>10} {:>21} {:>21}",
-                stat.key.0, segment.shmid(slot).0, perm.mode, stat.size.0, stat.cpid.0, stat.lpid.0, stat.nattch,
-                perm.uid.0, perm.gid.0, perm.cuid.0, perm.cgid.0, stat.atime, stat.dtime, stat.ctime, rss, 0,
+                stat.key.0,
+                segment.shmid(slot).0,
+                perm.mode,
+                stat.size.0,
+                stat.cpid.0,
+                stat.lpid.0,
+                stat.nattch,
+                perm.uid.0,
+                perm.gid.0,
+                perm.cuid.0,
+                perm.cgid.0,
+                stat.atime,
+                stat.dtime,
+                stat.ctime,
+                rss,
+                0,
             );
             // Writing to a String cannot fail.
             let Ok(()) = line else { break };
