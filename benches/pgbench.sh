@@ -1,7 +1,8 @@
 #!/bin/sh
-# pgbench on the kernel and under `shm run`, in turn; prints transactions per second of every run, the medians and the
-# ratio. The server's main memory is System V, its dynamic memory POSIX; it writes without fsync, so that the disk
-# does not hide what shared memory costs. Each run starts from a copy of the same database.
+# pgbench on the kernel and under `shm run`; prints transactions a second, the medians and their ratio (wanted: 0.95 or
+# more). Two servers, each with its database, run all the time, and pgbench turns from one to the other, so that a
+# machine that gets slower or faster favours neither. Their main memory is System V, their dynamic memory POSIX; they
+# write without fsync, lest the disk hides what shared memory costs.
 #
 # pgbench.sh SHM [PAIRS [SECONDS]]    SHM: the program, built with --release
 set -eu
@@ -9,7 +10,7 @@ if [ $# -lt 1 ]; then
     sed -n 's/^# \(pgbench.sh\)/usage: \1/p' "$0"
     exit 2
 fi
-shm=$(realpath "$1") pairs=${2:-5} seconds=${3:-5}
+shm=$(realpath "$1") pairs=${2:-15} seconds=${3:-2}
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)
 [ -x "$bin/pgbench" ] || { echo 'no pgbench; on Debian: apt-get install postgresql' >&2; exit 1; }
 
@@ -28,13 +29,17 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 folder=$(mktemp -d)
-export PGHOST="$folder" PGUSER=postgres PGDATABASE=postgres LC_ALL=C
-trap '"$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
+export PGUSER=postgres PGDATABASE=postgres LC_ALL=C
 
-"$bin/initdb" --no-sync -D "$folder/data" -A trust -U postgres -E UTF8 --locale=C >/dev/null
-cat >>"$folder/data/postgresql.conf" <<END
+# One side, in the folder $1 with the programs in $2: serves, and runs pgbench with each line of its input as options.
+cat >"$folder/side.sh" <<'END'
+set -eu
+export PGHOST="$1"
+mkfifo "$1/asked" "$1/said"
+"$2/initdb" --no-sync -D "$1/data" -A trust -E UTF8 --locale=C >/dev/null
+cat >>"$1/data/postgresql.conf" <<CONFIGURATION
 listen_addresses = ''
-unix_socket_directories = '$folder'
+unix_socket_directories = '$1'
 shared_memory_type = sysv
 dynamic_shared_memory_type = posix
 shared_buffers = 256MB
@@ -42,53 +47,65 @@ fsync = off
 autovacuum = off
 checkpoint_timeout = 1h
 max_wal_size = 8GB
-END
-"$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w start >/dev/null
-"$bin/pgbench" -i -q -s 10 2>/dev/null
-"$bin/pg_ctl" -D "$folder/data" -w stop >/dev/null
-mv "$folder/data" "$folder/made"
-
-# One run of both kinds, in the folder $1 with the programs in $2 for $3 seconds each: "TPCB SELECT".
-cat >"$folder/run.sh" <<'END'
-set -eu
+CONFIGURATION
+trap '"$2/pg_ctl" -D "$1/data" -m immediate stop >/dev/null 2>&1' EXIT
 "$2/pg_ctl" -D "$1/data" -l "$1/log" -w start >/dev/null
-"$2/pgbench" -n -S -c 2 -j 1 -t 5000 >/dev/null
-tps() { "$2/pgbench" -n -c 2 -j 1 -T "$3" $4 | sed -n 's/^tps = \([0-9.]*\) .*/\1/p'; }
-tpcb=$(tps "$1" "$2" "$3" "")
-select=$(tps "$1" "$2" "$3" -S)
-"$2/pg_ctl" -D "$1/data" -m fast -w stop >/dev/null
-echo "$tpcb $select"
+"$2/pgbench" -i -q -s 10 2>/dev/null
+"$2/pgbench" -n -S -c 2 -T 1 >/dev/null
+echo ready >"$1/said"
+while read -r options; do
+    "$2/pgbench" -n -c 2 -j 1 $options | sed -n 's/^tps = \([0-9]*\).*/\1/p' >"$1/said"
+done <"$1/asked"
 END
+trap 'rm -rf "$folder"' EXIT
+mkdir "$folder/kernel" "$folder/shmfs"
+sh "$folder/side.sh" "$folder/kernel" "$bin" &
+kernel=$!
+"$shm" run -- sh "$folder/side.sh" "$folder/shmfs" "$bin" &
+shmfs=$!
+# The ends of their inputs, also when this script fails, are theirs.
+for side in kernel shmfs; do
+    eventually=0
+    until [ -p "$folder/$side/said" ]; do
+        eventually=$((eventually + 1))
+        [ $eventually -lt 100 ] || { echo "$side does not start" >&2; exit 1; }
+        sleep 0.1
+    done
+done
+exec 3>"$folder/kernel/asked" 4>"$folder/shmfs/asked"
+for side in kernel shmfs; do
+    read -r said <"$folder/$side/said"
+    [ "$said" = ready ]
+done
 
-# run NAME COMMAND...: one run by way of a command.
-run() {
-    side=$1
-    shift
-    rm -rf "$folder/data"
-    cp -r "$folder/made" "$folder/data"
-    chmod 700 "$folder/data"
-    said=$("$@" sh "$folder/run.sh" "$folder" "$bin" "$seconds")
-    echo "$said" >>"$folder/$side"
-    echo "$side $said"
+# turn SIDE DESCRIPTOR KIND OPTIONS: one run on one side.
+turn() {
+    echo "-T $seconds $4" >&"$2"
+    read -r tps <"$folder/$1/said"
+    echo "$tps" >>"$folder/$1/$3"
 }
 
-median() { cut -d' ' -f"$2" "$folder/$1" | sort -n | sed -n "$((pairs / 2 + 1))p"; }
+median() { sort -n "$1" | sed -n "$((pairs / 2 + 1))p"; }
 
-echo 'side, tpcb, select (transactions a second)'
-pair=0
-while [ "$pair" -lt "$pairs" ]; do
-    # The one that goes first changes, so that a machine that gets slower or faster favours nobody.
-    if [ $((pair % 2)) = 0 ]; then
-        run kernel env
-        run shmfs "$shm" run --
-    else
-        run shmfs "$shm" run --
-        run kernel env
-    fi
-    pair=$((pair + 1))
+for kind in tpcb select; do
+    options=
+    [ $kind = tpcb ] || options=-S
+    pair=0
+    while [ $pair -lt "$pairs" ]; do
+        if [ $((pair % 2)) = 0 ]; then
+            turn kernel 3 $kind "$options"
+            turn shmfs 4 $kind "$options"
+        else
+            turn shmfs 4 $kind "$options"
+            turn kernel 3 $kind "$options"
+        fi
+        pair=$((pair + 1))
+    done
+    paste "$folder/kernel/$kind" "$folder/shmfs/$kind" | tee "$folder/both" | sed "s/^/$kind\t/"
+    ratio=$(awk '{ print $2 / $1 }' "$folder/both" >"$folder/ratios" && median "$folder/ratios")
+    echo "$kind: kernel $(median "$folder/kernel/$kind"), shmfs $(median "$folder/shmfs/$kind") transactions a second;" \
+        "ratio of the medians $(echo "$(median "$folder/shmfs/$kind") $(median "$folder/kernel/$kind")" |
+            awk '{ printf "%.3f", $1 / $2 }'), median of the ratios $(printf %.3f "$ratio")"
 done
-for kind in 1 2; do
-    echo "$(median kernel $kind) $(median shmfs $kind)" |
-        awk -v kind="$(echo tpcb select | cut -d' ' -f$kind)" \
-            '{ printf "%-6s kernel %.0f  shmfs %.0f  ratio of the medians %.3f (at least 0.95)\n", kind, $1, $2, $2 / $1 }'
-done
+exec 3>&- 4>&-
+wait $kernel $shmfs

@@ -112,6 +112,7 @@ CASE(pointer_to_read_only_memory) {
 }
 
 CASE(set) {
+    need_users();
     int id = segment(4096, 0600);
     struct shmid_ds d;
     need(shmctl(id, IPC_STAT, &d) == 0, "IPC_STAT");

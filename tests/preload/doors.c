@@ -88,10 +88,10 @@ static void proc_files(void) {
     FAILS(NONE(fopen("/proc/sys/kernel/shmmax", "q")), EINVAL);
     FAILS(NONE(fopen("/proc/sys/kernel/shmmax", HOLE)), EFAULT);
     /* Only root gets as far as our refusal; it is the kernel's for all others. */
-    FAILS(open("/proc/sys/kernel/shmmax", O_WRONLY), EACCES);
-    FAILS(open("/proc/sys/kernel/shmmax", O_WRONLY | O_CREAT | O_TRUNC, 0644), EACCES);
-    FAILS(creat("/proc/sys/kernel/shmmax", 0644), EACCES);
-    FAILS(NONE(fopen("/proc/sys/kernel/shmmax", "w")), EACCES);
+    FAILS(open("/proc/sys/kernel/shmmax", O_WRONLY), ECONNREFUSED);
+    FAILS(open("/proc/sys/kernel/shmmax", O_WRONLY | O_CREAT | O_TRUNC, 0644), ECONNREFUSED);
+    FAILS(creat("/proc/sys/kernel/shmmax", 0644), ECONNREFUSED);
+    FAILS(NONE(fopen("/proc/sys/kernel/shmmax", "w")), ECONNREFUSED);
     FAILS(NONE(fopen("/proc/sys/kernel/shmmax", "r+")), EACCES);
 }
 

@@ -47,6 +47,8 @@ pub enum Call {
     Settle { object: ObjectId },
     /// The text of a /proc file as this store sees it. Reply: `Text`, with a descriptor.
     ProcText { file: ProcFile },
+    /// Writing to such a file, where the store allows it. Reply: `Text`, with the writing end of a pipe.
+    ProcWrite { file: ProcFile },
     /// The first object after `after` by number, for listings. Reply: `Row` or `End`.
     Next { after: ObjectId },
     /// What the store uses and has served. Reply: `Usage`.
@@ -132,7 +134,7 @@ impl Call {
             Call::Rename { .. } | Call::Link { .. } => Some(CallName::Path),
             Call::SemOpen { .. } => Some(CallName::SemOpen),
             Call::Reserve { .. } => Some(CallName::Truncate),
-            Call::ProcText { .. } => Some(CallName::Proc),
+            Call::ProcText { .. } | Call::ProcWrite { .. } => Some(CallName::Proc),
             Call::ShmDetached { .. }
             | Call::SemPublish { .. }
             | Call::Settle { .. }

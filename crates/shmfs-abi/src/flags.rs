@@ -19,7 +19,15 @@ bitflags! {
     }
 }
 
+/// Where the logarithm of the huge page size stands among the flags (`SHM_HUGE_SHIFT`, include/uapi/linux/shm.h).
+const HUGE_SHIFT: u32 = 26;
+
 impl GetFlags {
+    /// The logarithm of the huge page size that is asked for; 0 for the host's default.
+    pub const fn huge_log2(self) -> u32 {
+        self.bits() as u32 >> HUGE_SHIFT & 0x3f
+    }
+
     /// The permission bits among the flags.
     pub const fn mode(self) -> u32 {
         (self.bits() & 0o777) as u32

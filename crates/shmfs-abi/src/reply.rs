@@ -95,6 +95,8 @@ pub enum Backing {
     TmpfsFile,
     /// A memfd without seals: POSIX, where no hidden tmpfs can be had.
     Memfd,
+    /// A sealed memfd of huge pages: System V with `SHM_HUGETLB`.
+    Huge,
 }
 
 impl Backing {
@@ -104,6 +106,7 @@ impl Backing {
             Backing::SealedMemfd => "sealed-memfd",
             Backing::TmpfsFile => "hidden-tmpfs",
             Backing::Memfd => "memfd",
+            Backing::Huge => "huge-pages",
         }
     }
 }

@@ -23,8 +23,8 @@ struct Stored {
     fd: OwnedFd,
     identity: Identity,
     backing: Backing,
-    /// Its pages, where they are locked in memory.
-    locked: Option<SharedMap>,
+    /// Its pages, where they are locked in memory, or reserved.
+    kept: Option<SharedMap>,
     /// Owner and mode of the inode when this process last saw or set them. They are not always what the engine
     /// says: an unprivileged broker cannot give a file away.
     owner: Owner,
@@ -40,6 +40,7 @@ fn owner_of(facts: &fd::Facts) -> Owner {
 /// What a fresh backing is to be.
 pub(crate) struct Wish {
     pub(crate) backing: Backing,
+    pub(crate) huge_log2: u32,
     pub(crate) size: ByteLen,
     pub(crate) name: Option<Name>,
     pub(crate) uid: Uid,
@@ -90,6 +91,12 @@ impl Backings {
                 memfd::seal_size(&file)?;
                 file
             }
+            (Backing::Huge, _) => {
+                let file = memfd::create_huge(c"shmfs-segment", wish.huge_log2)?;
+                fd::truncate(&file, wish.size)?;
+                memfd::seal_size(&file)?;
+                file
+            }
             (Backing::TmpfsFile, Some(hidden)) => {
                 let file = hidden.create_unnamed(0o600)?;
                 fd::truncate(&file, wish.size)?;
@@ -110,7 +117,12 @@ impl Backings {
         self.identities.insert(facts.identity, object);
         let owner = owner_of(&facts);
         let (identity, backing) = (facts.identity, wish.backing);
-        self.objects.insert(object, Stored { fd: file, identity, backing, locked: None, owner });
+        // A mapping reserves huge pages, so that they are refused now and not when they are touched.
+        let kept = match backing {
+            Backing::Huge => Some(SharedMap::new(&file, wish.size.0 as usize)?),
+            _ => None,
+        };
+        self.objects.insert(object, Stored { fd: file, identity, backing, kept, owner });
         Ok(facts)
     }
 
@@ -155,12 +167,16 @@ impl Backings {
     /// Keeps an object's pages in memory, or no longer.
     pub(crate) fn lock(&mut self, object: ObjectId, lock: bool) -> Result<()> {
         let stored = self.objects.get_mut(&object).ok_or(Errno::EIDRM)?;
-        stored.locked = None;
+        if stored.backing == Backing::Huge {
+            // Huge pages are never swapped (`shmctl_do_lock`: nothing to do).
+            return Ok(());
+        }
+        stored.kept = None;
         if lock {
             let len = fd::facts(&stored.fd)?.size.0;
             let pages = SharedMap::new(&stored.fd, usize::try_from(len).map_err(|_| Errno::ENOMEM)?)?;
             pages.lock()?;
-            stored.locked = Some(pages);
+            stored.kept = Some(pages);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::connection::{Connection, Role};
 use crate::directory::Directory;
 use crate::events::{ConnectionId, Events, Source};
 use crate::release::Releases;
+use crate::writers::Writers;
 use crate::{RunError, StartError};
 use rustix::fd::OwnedFd;
 use shmfs_abi::{ByteLen, CallName, ClientId, Gid, ShmLimits, Slot, Time, Uid, limits};
@@ -63,6 +64,7 @@ pub struct Broker {
     pub(crate) watch: Watch,
     pub(crate) watched: HashMap<WatchId, crate::death::Watched>,
     pub(crate) releases: Releases,
+    pub(crate) writers: Writers,
     /// Segments whose counts a death has changed.
     pub(crate) touched: BTreeSet<Slot>,
     pub(crate) calls: [u64; CallName::ALL.len()],
@@ -90,7 +92,8 @@ impl Broker {
             sparse: config.sparse,
             limits: config.limits,
             posix: backings.posix(),
-            protected_regular: protected_regular(),
+            protected_regular: sysctl("protected_regular"),
+            protected_hardlinks: sysctl("protected_hardlinks") != 0,
             owner: (owner, group),
             boot: now(),
         });
@@ -117,6 +120,7 @@ impl Broker {
             watch,
             watched: HashMap::new(),
             releases: Releases::default(),
+            writers: Writers::default(),
             touched: BTreeSet::new(),
             calls: [0; CallName::ALL.len()],
             next_connection: 1,
@@ -137,6 +141,7 @@ impl Broker {
         loop {
             let sources = self.events.wait(self.releases.patience()).map_err(RunError::Wait)?;
             self.see_deaths(&sources);
+            self.hear_writers(&sources);
             for source in sources {
                 match source {
                     Source::Listener => self.accept(),
@@ -148,7 +153,7 @@ impl Broker {
                         command_ended = true;
                     }
                     Source::Stop => return Ok(()),
-                    Source::Watch | Source::Process(_) => {}
+                    Source::Watch | Source::Process(_) | Source::Writer(_) => {}
                 }
             }
             self.retry_releases();
@@ -204,8 +209,8 @@ pub(crate) fn now() -> Time {
     Time { seconds: since.as_secs() as i64, nanos: since.subsec_nanos() }
 }
 
-/// fs.protected_regular of this host (Documentation/admin-guide/sysctl/fs.rst).
-fn protected_regular() -> u8 {
-    let text = std::fs::read_to_string("/proc/sys/fs/protected_regular").unwrap_or_default();
+/// A number of this host below /proc/sys/fs (Documentation/admin-guide/sysctl/fs.rst).
+fn sysctl(name: &str) -> u8 {
+    let text = std::fs::read_to_string(format!("/proc/sys/fs/{name}")).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
 }

@@ -27,9 +27,11 @@ pub(crate) enum Source {
     Connection(ConnectionId),
     /// A client's pidfd.
     Process(ClientId),
+    /// A pipe on which a limit is written.
+    Writer(u64),
 }
 
-// The lowest two bits tell connections from processes and the rest.
+// The lowest two bits tell connections, processes and writers from the rest.
 impl Source {
     fn number(self) -> u64 {
         match self {
@@ -39,6 +41,7 @@ impl Source {
             Source::Stop => 12,
             Source::Connection(id) => id.0 << 2 | 1,
             Source::Process(client) => client.0 << 2 | 2,
+            Source::Writer(writer) => writer << 2 | 3,
         }
     }
 
@@ -50,6 +53,7 @@ impl Source {
             (0, 12) => Some(Source::Stop),
             (1, _) => Some(Source::Connection(ConnectionId(number >> 2))),
             (2, _) => Some(Source::Process(ClientId(number >> 2))),
+            (3, _) => Some(Source::Writer(number >> 2)),
             _ => None,
         }
     }
@@ -113,6 +117,7 @@ mod tests {
             Source::Connection(ConnectionId(0)),
             Source::Connection(ConnectionId(u64::MAX >> 2)),
             Source::Process(ClientId(7)),
+            Source::Writer(9),
         ] {
             assert_eq!(Source::from_number(source.number()), Some(source));
         }

@@ -26,6 +26,7 @@ mod release;
 mod serve;
 mod session;
 mod usage;
+mod writers;
 
 pub use admission::Admission;
 pub use broker::{Broker, Config, Lifetime};

@@ -118,6 +118,11 @@ impl Broker {
         {
             return refuse(Errno::EMFILE, "too many unpublished semaphores on one connection");
         }
+        if let Call::SemPublish { ticket } = &call
+            && !exchange.connection.is_some_and(|id| self.has_ticket(id, *ticket))
+        {
+            return refuse(Errno::EINVAL, "the semaphore is another's to publish");
+        }
         self.refresh(&call);
         let answer = match self.namespace.call(cred, call, now()) {
             Ok(answer) => answer,

@@ -36,6 +36,11 @@ impl Broker {
         self.connections.get(&id).is_some_and(|connection| connection.tickets.len() < TICKETS)
     }
 
+    /// Whether this unpublished object is the connection's.
+    pub(crate) fn has_ticket(&self, id: ConnectionId, ticket: Ticket) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.tickets.contains(&ticket))
+    }
+
     /// Remembers an unpublished object with the connection that is to publish it.
     pub(crate) fn remember(&mut self, id: ConnectionId, ticket: Ticket) {
         if let Some(connection) = self.connections.get_mut(&id) {

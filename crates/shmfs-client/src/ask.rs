@@ -108,6 +108,7 @@ fn is_repeatable(call: &Call) -> bool {
         | Call::Reserve { .. }
         | Call::Settle { .. }
         | Call::ProcText { .. }
+        | Call::ProcWrite { .. }
         | Call::Next { .. }
         | Call::Usage => true,
     }

@@ -45,6 +45,13 @@ impl Kept {
         facts.is_some_and(|facts| facts.is_ok_and(|facts| facts.identity == self.identity))
     }
 
+    /// Gives the number up, which is closed already.
+    pub(crate) fn forget(mut self) {
+        if let Some(fd) = self.fd.take() {
+            let _ = fd.into_raw_fd();
+        }
+    }
+
     pub(crate) fn lend(&self) -> Result<BorrowedFd<'_>, Errno> {
         self.fd.as_ref().map(AsFd::as_fd).ok_or(Errno::EBADF)
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns: their paths.
 //! Leaves to others: their text (the engine), who opens them (`shmfs-preload`).
-//! Not done: other spellings of the same paths; writing.
+//! Not done: other spellings of the same paths.
 
 use crate::{Client, ask::unexpected};
 use shmfs_abi::{Call, Errno, ProcFile, Reply};
@@ -27,7 +27,20 @@ impl Client {
     /// # Errors
     /// As [`Client`] says.
     pub fn proc_text(&self, file: ProcFile) -> Result<OwnedFd, Errno> {
-        let answer = self.with(|state| state.ask(Call::ProcText { file }))?;
+        self.proc_descriptor(Call::ProcText { file })
+    }
+
+    /// A descriptor for writing to such a file; close-on-exec. What the store makes of it is seen by reading: a
+    /// value that it refuses is dropped.
+    ///
+    /// # Errors
+    /// `EACCES` for others than the store's owner and root; as [`Client`] says.
+    pub fn proc_write(&self, file: ProcFile) -> Result<OwnedFd, Errno> {
+        self.proc_descriptor(Call::ProcWrite { file })
+    }
+
+    fn proc_descriptor(&self, call: Call) -> Result<OwnedFd, Errno> {
+        let answer = self.with(|state| state.ask(call))?;
         match answer.reply {
             Reply::Text => answer.descriptor(),
             _ => unexpected(),

@@ -15,7 +15,7 @@ use core::sync::atomic::{
 };
 use shmfs_abi::Errno;
 use shmfs_sys::{
-    OwnedFd,
+    AsRawFd, OwnedFd,
     fd::{self, Identity},
 };
 
@@ -88,9 +88,16 @@ impl Client {
 impl State {
     /// Takes the root that came with a welcome. One that is in use keeps its number.
     pub(crate) fn keep_root(&mut self, fd: Option<OwnedFd>) {
-        let Some(given) = fd.and_then(|fd| Kept::new(fd).ok()) else { return };
-        let has_it = |known: &Kept| known.is_itself() && known.identity() == given.identity();
-        if !self.root.as_ref().is_some_and(has_it) {
+        let Some(fd) = fd else { return };
+        // The new one may come under the very number of one that the program has closed.
+        let is_there = |known: &Kept| known.number() != fd.as_raw_fd() && known.is_itself();
+        if !self.root.as_ref().is_some_and(is_there)
+            && let Some(closed) = self.root.take()
+        {
+            closed.forget();
+        }
+        let Ok(given) = Kept::new(fd) else { return };
+        if self.root.as_ref().is_none_or(|known| known.identity() != given.identity()) {
             self.root = Some(given);
         }
     }

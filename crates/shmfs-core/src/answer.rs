@@ -1,6 +1,8 @@
 //! What goes out of the engine and what comes back: answers, effects, events.
 
-use shmfs_abi::{Backing, ByteLen, Gid, Name, ObjectId, OpenFlags, Pid, Reply, Slot, Ticket, Time, Uid};
+use shmfs_abi::{
+    Backing, ByteLen, Gid, Name, ObjectId, OpenFlags, Pid, ProcFile, Reply, Slot, Ticket, Time, Uid,
+};
 
 /// The answer to a call that was not refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +43,8 @@ pub enum Effect {
         ticket: Ticket,
         object: ObjectId,
         backing: Backing,
+        /// With `Backing::Huge`: the logarithm of the page size.
+        huge_log2: u32,
         size: ByteLen,
         name: Option<Name>,
         uid: Uid,
@@ -59,6 +63,8 @@ pub enum Effect {
     LinkName { object: ObjectId, from: Name, to: Name },
     /// Keep the object's pages in memory, or no longer, then settle the ticket.
     Lock { ticket: Ticket, object: ObjectId, lock: bool },
+    /// Send the writing end of a pipe with the reply; what is written there is a limit, to be set by the caller.
+    Hear { file: ProcFile },
     /// Let the hidden tmpfs have this size.
     Resize { size: ByteLen },
     /// Take the name from the backing file.

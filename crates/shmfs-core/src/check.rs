@@ -17,12 +17,14 @@ impl Namespace {
             let object = self.objects.get(segment.object);
             assert_eq!(object.place, Place::Slot(slot), "a slot leads astray");
             assert_eq!(object.kind, Kind::Segment, "a segment's object is of another kind");
-            assert_eq!(object.size, segment.size, "a segment's size has changed");
+            assert!(object.size >= segment.size, "a segment's size has changed");
             assert!(
                 !(segment.is_removed() && segment.nattch == 0 && segment.key != Key::PRIVATE),
                 "a removed segment has a key"
             );
         }
+        let pages: u64 = self.segments.iter().map(|(_, segment)| segment.size.pages().0).sum();
+        assert_eq!(pages, self.segments.usage(&self.objects).total.0, "the segments' pages do not sum up");
         for (key, slot) in self.segments.keys() {
             let segment = self.segments.at(slot);
             assert!(segment.is_some_and(|segment| segment.key == key), "a key leads astray");

@@ -7,7 +7,7 @@
 use crate::dentry::Directory;
 use crate::inode::Inode;
 use crate::object::{Objects, Place};
-use crate::perm;
+use crate::perm::{self, Rights};
 use shmfs_abi::{Cred, Errno, Gid, Name, ObjectId, Pid, Result, Time, Uid, refuse};
 
 /// `S_ISVTX`: what others own cannot be taken away.
@@ -24,12 +24,18 @@ pub(crate) struct Mount {
     pub(crate) names: Directory,
     /// fs.protected_regular (Documentation/admin-guide/sysctl/fs.rst).
     protected_regular: u8,
+    /// fs.protected_hardlinks.
+    protected_hardlinks: bool,
 }
 
 impl Mount {
-    pub(crate) fn new((uid, gid): (Uid, Gid), protected_regular: u8, boot: Time) -> Mount {
+    pub(crate) fn new(
+        (uid, gid): (Uid, Gid),
+        (protected_regular, protected_hardlinks): (u8, bool),
+        boot: Time,
+    ) -> Mount {
         let root = Inode { uid, gid, mode: 0o1777, links: 2, creator: Pid::default(), created: boot };
-        Mount { root, names: Directory::default(), protected_regular }
+        Mount { root, names: Directory::default(), protected_regular, protected_hardlinks }
     }
 
     /// The object with this name.
@@ -50,6 +56,16 @@ impl Mount {
             || inode.uid == self.root.uid
             || inode.uid == caller.uid
             || self.root.mode & OTHERS_WRITE == 0
+    }
+
+    /// Whether the caller may give this file one more name (`may_linkat`, `safe_hardlink_source`, fs/namei.c).
+    pub(crate) fn may_link(&self, inode: &Inode, caller: &Cred) -> bool {
+        const SET_UID: u32 = 0o4000;
+        const SET_GID_AND_EXEC: u32 = 0o2010;
+        let safe = inode.mode & SET_UID == 0
+            && inode.mode & SET_GID_AND_EXEC != SET_GID_AND_EXEC
+            && perm::file_allows(inode, caller, Rights::READ | Rights::WRITE);
+        !self.protected_hardlinks || safe || perm::file_owns(inode, caller)
     }
 
     /// Whether the caller may take this file's name away (`__check_sticky`, fs/namei.c).

@@ -15,7 +15,7 @@ use crate::mount::Mount;
 use crate::object::{Objects, Place};
 use shmfs_abi::{
     Backing, ByteLen, Call, Created, Cred, Errno, Gid, Kind, LimitsChange, ObjectId, OpenFlags, ProcFile,
-    Reply, Result, ShmLimits, Slot, Ticket, Time, Uid, refuse,
+    Reply, Result, ShmLimits, Slot, Ticket, Time, Uid, limits, refuse,
 };
 use std::collections::BTreeMap;
 
@@ -32,6 +32,8 @@ pub struct Config {
     pub posix: Backing,
     /// fs.protected_regular of the host.
     pub protected_regular: u8,
+    /// fs.protected_hardlinks of the host.
+    pub protected_hardlinks: bool,
     /// Who owns the root directory of the mount `shm`.
     pub owner: (Uid, Gid),
     /// When the store began.
@@ -73,7 +75,11 @@ impl Namespace {
         Namespace {
             objects: Objects::new(Account::new(config.size), config.sparse),
             segments: Segments::new(config.limits),
-            mount: Mount::new(config.owner, config.protected_regular, config.boot),
+            mount: Mount::new(
+                config.owner,
+                (config.protected_regular, config.protected_hardlinks),
+                config.boot,
+            ),
             pending: BTreeMap::new(),
             created: Created::default(),
             posix: config.posix,
@@ -103,6 +109,9 @@ impl Namespace {
             }
             Call::ShmSet { shmid, uid, gid, mode } => {
                 let (object, mode) = self.segments.set(caller, shmid, (uid, gid, mode), now)?;
+                if let Some(found) = self.objects.find_mut(object) {
+                    (found.inode.uid, found.inode.gid, found.inode.mode) = (uid, gid, mode);
+                }
                 Ok(Answer::new(Reply::Done, vec![Effect::Own { object, uid, gid, mode }]))
             }
             Call::ShmRemove { shmid } => {
@@ -128,7 +137,7 @@ impl Namespace {
             }
             Call::Rename { from, to, flags } => self.rename(caller, (from, to), flags),
             Call::Link { from, to } => {
-                let object = posix::link(&mut self.mount, &mut self.objects, &from, &to)?;
+                let object = posix::link(&mut self.mount, &mut self.objects, caller, (&from, &to))?;
                 Ok(Answer::new(Reply::Done, vec![Effect::LinkName { object, from, to }]))
             }
             Call::ShmLock { shmid, lock, allowance } => {
@@ -141,9 +150,18 @@ impl Namespace {
                 Ok(Answer::new(Reply::Done, effect.into_iter().collect()))
             }
             Call::SetLimits { change } => self.set_limits(caller, &change),
-            Call::Reserve { object, size } => self.reserve(object, size),
-            Call::Settle { .. } => Ok(Answer::done()),
+            Call::Reserve { object, size } => self.reserve(object, size, now),
+            Call::Settle { object } => {
+                self.objects.settle(object);
+                Ok(Answer::done())
+            }
             Call::ProcText { file } => Ok(Answer::new(Reply::Text, vec![Effect::Text(self.text(file))])),
+            Call::ProcWrite { file } => {
+                if file == ProcFile::SysvipcShm || !self.is_administrator(caller) {
+                    return refuse(Errno::EACCES, "only the store's owner and root may write limits");
+                }
+                Ok(Answer::new(Reply::Text, vec![Effect::Hear { file }]))
+            }
             Call::Next { after } => Ok(Answer::new(self.next_row(after), Vec::new())),
             Call::Usage => Ok(Answer::new(self.usage(), Vec::new())),
         }
@@ -160,7 +178,8 @@ impl Namespace {
             Got::Found(shmid) => return Ok(Answer::new(Reply::Shmid(shmid), Vec::new())),
             Got::Created(admitted) => admitted,
         };
-        let make = self.make(admitted.object, Pending::Segment(admitted.slot), admitted.backing);
+        let make =
+            self.make(admitted.object, Pending::Segment(admitted.slot), admitted.backing, admitted.huge_log2);
         Ok(Answer::new(Reply::Shmid(admitted.shmid), vec![make]))
     }
 
@@ -171,7 +190,9 @@ impl Namespace {
         flags: shmfs_abi::AttachFlags,
         now: Time,
     ) -> Result<Answer> {
-        let (slot, object, size, removed) = self.segments.attach(caller, shmid, flags, now)?;
+        let (slot, object, removed) = self.segments.attach(caller, shmid, flags, now)?;
+        // What is mapped: whole huge pages, where the segment has those.
+        let size = self.objects.get(object).size;
         let writes = !flags.contains(shmfs_abi::AttachFlags::RDONLY);
         let given = if writes { OpenFlags::RDWR } else { OpenFlags::empty() };
         let effects =
@@ -188,7 +209,7 @@ impl Namespace {
                 (object, vec![Effect::Truncate { object, size: ByteLen(0) }])
             }
             Opened::Found { object, truncate: false } => (object, Vec::new()),
-            Opened::Created { object, pending } => (object, vec![self.make(object, pending, self.posix)]),
+            Opened::Created { object, pending } => (object, vec![self.make(object, pending, self.posix, 0)]),
         };
         effects.push(Effect::Give { object, flags: given });
         Ok(Answer::new(Reply::Opened { object }, effects))
@@ -206,7 +227,7 @@ impl Namespace {
         match opened {
             Opened::Found { object, .. } => Ok(Answer::new(Reply::Opened { object }, vec![give(object)])),
             Opened::Created { object, pending } => {
-                let make = self.make(object, pending, self.posix);
+                let make = self.make(object, pending, self.posix, 0);
                 let Effect::Make { ticket, .. } = make else { unreachable!("making makes") };
                 Ok(Answer::new(Reply::Fresh { object, ticket }, vec![make, give(object)]))
             }
@@ -233,7 +254,7 @@ impl Namespace {
     }
 
     fn set_limits(&mut self, caller: &Cred, change: &LimitsChange) -> Result<Answer> {
-        if caller.uid != Uid(0) && caller.uid != self.owner {
+        if !self.is_administrator(caller) {
             return refuse(Errno::EPERM, "only the store's owner and root may change its limits");
         }
         Segments::check_limits(change)?;
@@ -245,6 +266,10 @@ impl Namespace {
         let destroyed = self.segments.set_limits(change);
         effects.extend(self.destroy(destroyed));
         Ok(Answer::new(Reply::Done, effects))
+    }
+
+    fn is_administrator(&self, caller: &Cred) -> bool {
+        caller.uid == Uid(0) || caller.uid == self.owner
     }
 
     fn destroy(&mut self, slots: Vec<Slot>) -> Vec<Effect> {
@@ -266,19 +291,27 @@ impl Namespace {
     }
 
     /// Charges a size before it grows (`ftruncate` beyond the limit is granted by Linux, and then a bus error).
-    fn reserve(&mut self, object: ObjectId, size: ByteLen) -> Result<Answer> {
+    fn reserve(&mut self, object: ObjectId, size: ByteLen, now: Time) -> Result<Answer> {
         let Some(found) = self.objects.find(object) else {
             return refuse(Errno::EBADF, "the object is gone");
         };
+        if found.kind == Kind::Segment {
+            // memfd_create(2): F_SEAL_GROW.
+            return refuse(Errno::EPERM, "the size of a segment is sealed");
+        }
+        if size.0 > limits::OBJECT_BYTES {
+            // `inode_newsize_ok`, fs/attr.c.
+            return refuse(Errno::EFBIG, "no object can be so large");
+        }
         let (pages, charged) = (size.pages(), found.charged);
         if pages > charged && !self.objects.sparse {
             self.objects.account.admit(shmfs_abi::PageCount(pages.0 - charged.0))?;
-            self.objects.recharge(object, pages);
+            self.objects.reserve(object, pages, now);
         }
         Ok(Answer::done())
     }
 
-    fn make(&mut self, object: ObjectId, pending: Pending, backing: Backing) -> Effect {
+    fn make(&mut self, object: ObjectId, pending: Pending, backing: Backing, huge_log2: u32) -> Effect {
         let ticket = Ticket(self.tickets.next());
         self.pending.insert(ticket, pending);
         let made = self.objects.get(object);
@@ -288,7 +321,7 @@ impl Namespace {
         };
         let inode = &made.inode;
         let (size, uid, gid, mode) = (made.size, inode.uid, inode.gid, inode.mode);
-        Effect::Make { ticket, object, backing, size, name, uid, gid, mode }
+        Effect::Make { ticket, object, backing, huge_log2, size, name, uid, gid, mode }
     }
 
     /// Marks an object as found nowhere.
@@ -378,7 +411,7 @@ impl Namespace {
                     return vec![self.release(object)];
                 }
             }
-            Event::Measured { object, facts } => self.measured(object, facts),
+            Event::Measured { object, facts } => self.measured(object, facts, now),
             Event::Owned { object, uid, gid, mode } => {
                 if let Some(found) = self.objects.find_mut(object).filter(|found| found.kind != Kind::Segment)
                 {
@@ -404,14 +437,14 @@ impl Namespace {
 
     /// The charge of a POSIX object follows its size; a segment's size is sealed. In a sparse store both are
     /// charged for what they have in memory.
-    fn measured(&mut self, object: ObjectId, facts: Facts) {
+    fn measured(&mut self, object: ObjectId, facts: Facts, now: Time) {
         let Some(found) = self.objects.find_mut(object) else { return };
         found.allocated = facts.allocated;
         if found.kind != Kind::Segment {
             found.size = facts.size;
         }
         let charge = if self.objects.sparse { facts.allocated } else { self.objects.get(object).size };
-        self.objects.recharge(object, charge.pages());
+        self.objects.measured(object, charge.pages(), now);
     }
 
     fn text(&self, file: ProcFile) -> String {

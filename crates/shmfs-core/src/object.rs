@@ -5,7 +5,7 @@
 
 use crate::account::Account;
 use crate::inode::Inode;
-use shmfs_abi::{ByteLen, Kind, Name, ObjectId, PageCount, Result, Slot};
+use shmfs_abi::{ByteLen, Kind, Name, ObjectId, PageCount, Result, Slot, Time};
 use std::collections::BTreeMap;
 
 /// Where an object is found.
@@ -32,7 +32,13 @@ pub(crate) struct Object {
     pub(crate) charged: PageCount,
     pub(crate) inode: Inode,
     pub(crate) place: Place,
+    /// Since when more is charged than the size shows: a program resizes a moment after it reserved.
+    reserved: Option<Time>,
 }
+
+/// How long a reservation stands against a measurement that does not show it yet, in seconds. If the program dies in
+/// that moment, the charge follows the size again after this.
+const RESERVATION_SECONDS: i64 = 10;
 
 /// All objects of a store.
 #[derive(Clone, Debug)]
@@ -99,8 +105,36 @@ impl Objects {
         Ok(())
     }
 
+    /// Charges growth that was admitted and is about to happen.
+    pub(crate) fn reserve(&mut self, id: ObjectId, pages: PageCount, now: Time) {
+        self.recharge(id, pages);
+        if let Some(object) = self.all.get_mut(&id) {
+            object.reserved = Some(now);
+        }
+    }
+
+    /// No growth is under way any more.
+    pub(crate) fn settle(&mut self, id: ObjectId) {
+        let Some(object) = self.all.get_mut(&id) else { return };
+        if object.reserved.take().is_some() && !self.sparse {
+            let pages = object.size.pages();
+            self.recharge(id, pages);
+        }
+    }
+
+    /// What an object was found to cost. Less than a fresh reservation does not end it.
+    pub(crate) fn measured(&mut self, id: ObjectId, pages: PageCount, now: Time) {
+        let Some(object) = self.all.get_mut(&id) else { return };
+        let age = object.reserved.map(|since| now.seconds.saturating_sub(since.seconds));
+        if pages < object.charged && age.is_some_and(|age| (0..RESERVATION_SECONDS).contains(&age)) {
+            return;
+        }
+        object.reserved = None;
+        self.recharge(id, pages);
+    }
+
     /// Charges an object for `pages` from now on, whatever the limit says.
-    pub(crate) fn recharge(&mut self, id: ObjectId, pages: PageCount) {
+    fn recharge(&mut self, id: ObjectId, pages: PageCount) {
         let Some(object) = self.all.get_mut(&id) else { return };
         self.account.uncharge(object.charged);
         self.account.charge(pages);
@@ -118,7 +152,7 @@ impl Objects {
 impl Object {
     /// An object that is not charged yet.
     pub(crate) fn new(kind: Kind, size: ByteLen, inode: Inode, place: Place) -> Object {
-        Object { kind, size, allocated: ByteLen(0), charged: PageCount(0), inode, place }
+        Object { kind, size, allocated: ByteLen(0), charged: PageCount(0), inode, place, reserved: None }
     }
 
     /// Its name, while it has one.

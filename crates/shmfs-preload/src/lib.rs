@@ -16,6 +16,7 @@ mod fork;
 mod naked;
 mod next;
 mod open;
+mod paths;
 mod pointer;
 mod posix;
 mod proc;

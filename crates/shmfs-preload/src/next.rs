@@ -7,7 +7,7 @@
 
 use core::{
     ffi::CStr,
-    ptr,
+    mem, ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
 use libc::c_void;
@@ -32,5 +32,19 @@ impl Next {
         let found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
         self.0.store(found, Ordering::Relaxed);
         found
+    }
+
+    /// The function called `name`; nothing when no library has it.
+    ///
+    /// # Safety
+    /// `F` is the type of a pointer to the function of that name.
+    pub unsafe fn function<F: Copy>(&self, name: &CStr) -> Option<F> {
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        let found = self.find(name);
+        if found.is_null() {
+            return None;
+        }
+        // SAFETY: the caller vouches for the type, whose size is asserted.
+        Some(unsafe { mem::transmute_copy(&found) })
     }
 }

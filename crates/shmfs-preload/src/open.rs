@@ -16,13 +16,13 @@
 use crate::{
     errno,
     next::Next,
+    paths,
     pointer::Text,
     proc::{self, PATH_BYTES},
     raw,
 };
 use core::{ffi::CStr, mem};
 use libc::{c_char, c_int, c_void, mode_t};
-use shmfs_abi::Errno;
 
 type Checked = unsafe extern "C" fn(*const c_char, c_int) -> c_int;
 type CheckedAt = unsafe extern "C" fn(c_int, *const c_char, c_int) -> c_int;
@@ -126,6 +126,12 @@ fn checked_at(real: &Next, name: &CStr, dir: c_int, path: *const c_char, flags: 
 
 fn opened(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
     let before = errno::get();
+    if paths::open::changes(flags)
+        && let Some(place) = paths::asked(dir, path)
+        && let Some(served) = paths::open::serve(place, flags, mode)
+    {
+        return errno::number(served);
+    }
     let mode = if needs_mode(flags) { mode } else { 0 };
     let fd = if dir == libc::AT_FDCWD {
         // SAFETY: the arguments are the program's own, for this very function.
@@ -135,8 +141,19 @@ fn opened(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int 
         // SAFETY: the kernel reads the path, and refuses it where it cannot.
         errno::number(unsafe { raw::call(libc::SYS_openat, args) }.map(|fd| fd as c_int))
     };
-    if fd < 0 && errno::get() != Errno::ENOENT {
+    let outcome = if fd < 0 { Err(errno::get()) } else { Ok(()) };
+    if !paths::was_read(&outcome) {
         return fd;
+    }
+    // SAFETY: the kernel has just read the path up to its NUL.
+    if let Some(place) = unsafe { paths::known(path) }
+        && let Some(served) = paths::open::serve(place, flags, mode)
+    {
+        if fd >= 0 {
+            raw::close(fd);
+        }
+        errno::set(before);
+        return errno::number(served);
     }
     // SAFETY: the kernel has just read the path up to its NUL.
     let text = unsafe { Text::<PATH_BYTES>::read_known(path) };

@@ -21,6 +21,9 @@ use shmfs_abi::{
 /// Bytes of a string that a door reads at most, its NUL included: PATH_MAX.
 pub const STRING_BYTES: usize = 4096;
 
+/// Bytes of a page.
+pub const PAGE: usize = PAGE_SIZE as usize;
+
 /// What `rt_sigprocmask` reads or writes: the kernel's `sigset_t`.
 const PROBE_BYTES: usize = 8;
 
@@ -67,6 +70,12 @@ impl<const N: usize> Text<N> {
             }
         }
         None
+    }
+
+    /// The string's bytes and a NUL at least, which takes the place of the last byte where there is no other.
+    pub fn padded(mut self) -> [u8; N] {
+        self.bytes[N - 1] = 0;
+        self.bytes
     }
 
     /// The string's bytes.
@@ -116,7 +125,7 @@ const fn extent<T: Plain>() -> usize {
 }
 
 /// `EFAULT` unless the program can read the byte at `address`; the aligned eight around it are on its page.
-fn readable(address: usize) -> Result<(), Errno> {
+pub fn readable(address: usize) -> Result<(), Errno> {
     probe(NO_HOW, address & !(PROBE_BYTES - 1), 0)
 }
 

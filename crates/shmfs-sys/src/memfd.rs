@@ -5,7 +5,6 @@
 //!
 //! Owns: creation, seals.
 //! Leaves to others: sizes, owners, modes (`fd`).
-//! Not done: huge pages.
 
 use crate::{Errno, Result, errno, fd};
 use core::ffi::CStr;
@@ -21,6 +20,18 @@ use shmfs_abi::OpenFlags;
 /// As `memfd_create(2)`; `ENOENT` where /proc is not mounted.
 pub fn create(name: &CStr, sealable: bool) -> Result<OwnedFd> {
     let made = make(name, sealable)?;
+    fd::reopen(made.as_fd(), OpenFlags::RDWR)
+}
+
+/// Makes an empty, sealable memfd of huge pages; `log2` is the logarithm of their size.
+///
+/// # Errors
+/// As `memfd_create(2)`: `EINVAL` or `ENODEV` for a size that the kernel does not have.
+pub fn create_huge(name: &CStr, log2: u32) -> Result<OwnedFd> {
+    const SIZE_SHIFT: u32 = 26;
+    let size = MemfdFlags::from_bits_retain(log2 << SIZE_SHIFT);
+    let flags = MemfdFlags::ALLOW_SEALING | MemfdFlags::CLOEXEC | MemfdFlags::HUGETLB | size;
+    let made = fs::memfd_create(name, flags).map_err(errno)?;
     fd::reopen(made.as_fd(), OpenFlags::RDWR)
 }
 

@@ -26,10 +26,11 @@ fn cred(who: u8) -> Cred {
     Cred { pid, uid, gid, groups: Groups::NONE, caps }
 }
 
+/// Objects and semaphores share names, as `shm_open("/sem.a")` opens a semaphore.
 fn name(number: u8) -> Name {
-    match Name::new(&[b'a' + number]) {
+    match Name::new(&[b's', b'e', b'm', b'.', b'a' + number]) {
         Ok(name) => name,
-        Err(_) => unreachable!("a letter is a name"),
+        Err(_) => unreachable!("a letter behind a prefix is a name"),
     }
 }
 
@@ -44,6 +45,7 @@ impl Default for Play {
             limits: ShmLimits { shmmax, shmmni: limits::DEFAULT_SHMMNI, shmall: shmmax },
             posix: Backing::TmpfsFile,
             protected_regular: 0,
+            protected_hardlinks: false,
             owner: (Uid(0), Gid(0)),
             boot: Time::default(),
         });
@@ -330,6 +332,7 @@ impl Play {
         if expected.is_none() {
             let facts = Facts { size, ..NO_FACTS };
             self.engine.observe(Event::Measured { object, facts }, self.now);
+            assert!(self.call(0, Call::Settle { object }, false).is_ok());
             self.model.objects[found].pages = pages;
         }
     }

@@ -124,6 +124,9 @@ pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
         Call::Reserve { object: _, size } => sheet.write(op::RESERVE, &size.0),
         Call::Settle { object: _ } => sheet.write_empty(op::SETTLE),
         Call::ProcText { file } => sheet.write(op::PROC_TEXT, &ProcBody { file: file_number(file), zero: 0 }),
+        Call::ProcWrite { file } => {
+            sheet.write(op::PROC_WRITE, &ProcBody { file: file_number(file), zero: 0 })
+        }
         Call::Next { after } => sheet.write(op::NEXT, &after.0),
         Call::Usage => sheet.write_empty(op::USAGE),
     }
@@ -154,11 +157,8 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Call, Malformed> {
         op::SEM_PUBLISH => Ok(Call::SemPublish { ticket: Ticket(frame.body()?) }),
         op::RESERVE => Ok(Call::Reserve { object: ObjectId(0), size: ByteLen(frame.body()?) }),
         op::SETTLE => frame.empty(Call::Settle { object: ObjectId(0) }),
-        op::PROC_TEXT => {
-            let body: ProcBody = frame.body()?;
-            zero(body.zero == 0, "proc text")?;
-            Ok(Call::ProcText { file: file_of(body.file)? })
-        }
+        op::PROC_TEXT => Ok(Call::ProcText { file: frame.body::<ProcBody>()?.file()? }),
+        op::PROC_WRITE => Ok(Call::ProcWrite { file: frame.body::<ProcBody>()?.file()? }),
         op::NEXT => Ok(Call::Next { after: ObjectId(frame.body()?) }),
         op::USAGE => frame.empty(Call::Usage),
         op::SHM_LOCK => {
@@ -205,6 +205,13 @@ impl ShmidBody {
     fn shmid(&self) -> Result<Shmid, Malformed> {
         zero(self.zero == 0, "shmid")?;
         Ok(Shmid(self.shmid))
+    }
+}
+
+impl ProcBody {
+    fn file(&self) -> Result<ProcFile, Malformed> {
+        zero(self.zero == 0, "proc file")?;
+        file_of(self.file)
     }
 }
 

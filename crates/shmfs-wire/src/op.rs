@@ -27,6 +27,7 @@ pub(crate) const RENAME: u16 = 33;
 pub(crate) const LINK: u16 = 34;
 pub(crate) const SHM_LOCK: u16 = 35;
 pub(crate) const SET_LIMITS: u16 = 36;
+pub(crate) const PROC_WRITE: u16 = 37;
 
 pub(crate) const WELCOME: u16 = 128;
 pub(crate) const FORKED: u16 = 129;

@@ -73,6 +73,7 @@ const fn backing_number(backing: Backing) -> u32 {
         Backing::SealedMemfd => 1,
         Backing::TmpfsFile => 2,
         Backing::Memfd => 3,
+        Backing::Huge => 4,
     }
 }
 
@@ -81,6 +82,7 @@ fn backing_of(number: u32) -> Result<Backing, Malformed> {
         1 => Ok(Backing::SealedMemfd),
         2 => Ok(Backing::TmpfsFile),
         3 => Ok(Backing::Memfd),
+        4 => Ok(Backing::Huge),
         _ => Err(Malformed::Field("backing")),
     }
 }

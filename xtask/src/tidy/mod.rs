@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the rules of the code that no compiler knows. Each rule is a file; each names its source.
 
+mod cases;
 mod code;
 mod dependencies;
 mod docs;
@@ -20,6 +21,7 @@ pub(crate) fn run() -> Outcome {
     }
     complaints.extend(dependencies::check(root())?);
     complaints.extend(docs::check(root())?);
+    complaints.extend(cases::check(root())?);
     for complaint in &complaints {
         println!("{complaint}");
     }

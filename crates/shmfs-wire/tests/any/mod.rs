@@ -98,6 +98,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => number(ByteLen).prop_map(|size| Call::Reserve { object: ObjectId(0), size }),
         1 => Just(Call::Settle { object: ObjectId(0) }),
         1 => proptest::sample::select(FILES).prop_map(|file| Call::ProcText { file }),
+        1 => proptest::sample::select(FILES).prop_map(|file| Call::ProcWrite { file }),
         1 => number(ObjectId).prop_map(|after| Call::Next { after }),
         1 => Just(Call::Usage),
         1 => limits().prop_map(|change| Call::SetLimits { change }),

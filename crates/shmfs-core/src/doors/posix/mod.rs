@@ -65,6 +65,9 @@ pub(crate) fn sem_open(
     (name, flags, mode): (Name, OpenFlags, u32),
     now: Time,
 ) -> Result<Opened> {
+    if !name.as_bytes().starts_with(b"sem.") {
+        return refuse(Errno::EINVAL, "the name is no semaphore's");
+    }
     match mount.lookup(objects, &name)? {
         Some(_) if flags.contains(OpenFlags::CREAT | OpenFlags::EXCL) => {
             refuse(Errno::EEXIST, "the name is taken")
@@ -117,8 +120,9 @@ const STICKY: &str = "only its owner may take the name away: the directory is st
 /// Takes one name of an object away; without another the object is released. Says whether it is.
 fn take_name(mount: &mut Mount, objects: &mut Objects, object: ObjectId, name: &Name) -> bool {
     mount.names.unlink(name);
-    let other = mount.names.iter().find(|(_, named)| *named == object).map(|(name, _)| *name);
     let Some(unlinked) = objects.find_mut(object) else { return false };
+    let mut others = mount.names.iter().filter(|(_, named)| *named == object).map(|(name, _)| *name);
+    let other = if unlinked.inode.links > 1 { others.next() } else { None };
     unlinked.inode.links = unlinked.inode.links.saturating_sub(1);
     unlinked.place = other.map_or(Place::Released, Place::Name);
     other.is_none()
@@ -196,12 +200,20 @@ fn move_place(objects: &mut Objects, object: ObjectId, from: &Name, to: &Name) {
 }
 
 /// `link(2)` within the directory.
-pub(crate) fn link(mount: &mut Mount, objects: &mut Objects, from: &Name, to: &Name) -> Result<ObjectId> {
+pub(crate) fn link(
+    mount: &mut Mount,
+    objects: &mut Objects,
+    caller: &Cred,
+    (from, to): (&Name, &Name),
+) -> Result<ObjectId> {
     let Some(object) = mount.lookup(objects, from)? else {
         return refuse(Errno::ENOENT, "no object has the old name");
     };
     if mount.names.get(to).is_some() {
         return refuse(Errno::EEXIST, "the new name is taken");
+    }
+    if !mount.may_link(&objects.get(object).inode, caller) {
+        return refuse(Errno::EPERM, "fs.protected_hardlinks guards a stranger's object");
     }
     mount.names.link(*to, object);
     if let Some(linked) = objects.find_mut(object) {

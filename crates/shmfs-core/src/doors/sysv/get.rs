@@ -7,7 +7,7 @@ use crate::perm::{self, Rights};
 use shmfs_abi::limits::OBJECT_BYTES;
 use shmfs_abi::sysv::SHMMIN;
 use shmfs_abi::{
-    AttachFlags, Backing, ByteLen, Cred, Errno, GetFlags, Key, Kind, ObjectId, PageCount, Pid, Result, Shmid,
+    AttachFlags, Backing, ByteLen, Caps, Cred, Errno, GetFlags, Key, Kind, ObjectId, Pid, Result, Shmid,
     Slot, Time, refuse,
 };
 
@@ -17,6 +17,22 @@ pub(crate) enum Got {
     Found(Shmid),
     /// It is to be made.
     Created(Admitted),
+}
+
+/// The default huge page on both architectures with pages of 4 KiB, and the gigantic one.
+const HUGE_LOG2: [u32; 2] = [21, 30];
+
+/// The logarithm of the huge page size (`newseg`, ipc/shm.c; `hugetlb_file_setup`, fs/hugetlbfs/inode.c).
+fn huge_page(caller: &Cred, flags: GetFlags) -> Result<u32> {
+    let log2 = match flags.huge_log2() {
+        0 => HUGE_LOG2[0],
+        log2 if HUGE_LOG2.contains(&log2) => log2,
+        _ => return refuse(Errno::EINVAL, "there are no huge pages of this size"),
+    };
+    if !caller.caps.contains(Caps::IPC_LOCK) {
+        return refuse(Errno::EPERM, "huge pages need CAP_IPC_LOCK");
+    }
+    Ok(log2)
 }
 
 impl Segments {
@@ -67,17 +83,17 @@ impl Segments {
             return refuse(Errno::EINVAL, "the size is below SHMMIN or beyond SHMMAX");
         }
         let pages = size.pages();
-        let total = self.total(objects).0.checked_add(pages.0);
+        let total = self.total.0.checked_add(pages.0);
         if total.is_none_or(|total| total > self.limits.shmall) {
             return refuse(Errno::ENOSPC, "all segments together would be beyond SHMALL");
         }
-        if flags.contains(GetFlags::HUGETLB) {
-            return refuse(Errno::EINVAL, "huge pages are not done");
-        }
+        let huge = flags.contains(GetFlags::HUGETLB).then(|| huge_page(caller, flags)).transpose()?;
+        let mapped =
+            huge.map_or(size, |log2| ByteLen(size.0.saturating_add((1 << log2) - 1) >> log2 << log2));
         if size.0 > OBJECT_BYTES {
             return refuse(Errno::EINVAL, "no file can be so large");
         }
-        objects.admit(size)?;
+        objects.admit(mapped)?;
         let in_use = self.slots.len();
         let slot = if in_use < self.limits.shmmni as usize {
             let slots = &self.slots;
@@ -92,7 +108,7 @@ impl Segments {
         let Some((slot, seq)) = slot else { return refuse(Errno::ENOSPC, "there are SHMMNI segments") };
         let inode = Inode::new(caller, flags.mode(), now);
         let place = Place::Slot(slot);
-        objects.enter(object, Object::new(Kind::Segment, size, inode, place))?;
+        objects.enter(object, Object::new(Kind::Segment, mapped, inode, place))?;
         let segment = Segment {
             object,
             seq,
@@ -107,17 +123,17 @@ impl Segments {
             nattch: 0,
             touched: now,
             made: false,
+            huge: huge.is_some(),
             orphaned: false,
         };
         self.slots.insert(slot, segment);
+        self.total.0 += pages.0;
         if key != Key::PRIVATE {
             self.keys.insert(key, slot);
         }
-        Ok(Admitted { object, slot, shmid: Shmid::new(slot, seq), backing: Backing::SealedMemfd })
-    }
-
-    fn total(&self, objects: &Objects) -> PageCount {
-        self.usage(objects).total
+        let backing = if huge.is_some() { Backing::Huge } else { Backing::SealedMemfd };
+        let huge_log2 = huge.unwrap_or(0);
+        Ok(Admitted { object, slot, shmid: Shmid::new(slot, seq), backing, huge_log2 })
     }
 
     /// May the caller map it so (`do_shmat`, ipc/shm.c)? Then it has one attach more.
@@ -127,7 +143,7 @@ impl Segments {
         shmid: Shmid,
         flags: AttachFlags,
         now: Time,
-    ) -> Result<(Slot, ObjectId, ByteLen, bool)> {
+    ) -> Result<(Slot, ObjectId, bool)> {
         let (slot, segment) = self.find(shmid)?;
         let mut asked = Rights::READ;
         if !flags.contains(AttachFlags::RDONLY) {
@@ -139,7 +155,7 @@ impl Segments {
         if !perm::ipc_allows(&segment.perm, caller, asked) {
             return refuse(Errno::EACCES, "the segment's mode does not give these rights");
         }
-        let attached = (slot, segment.object, segment.size, segment.is_removed());
+        let attached = (slot, segment.object, segment.is_removed());
         self.change(slot, |segment| {
             segment.nattch += 1;
             segment.atime = now.seconds;

@@ -23,6 +23,10 @@ impl Segments {
                 return refuse(Errno::EPERM, "RLIMIT_MEMLOCK is 0");
             }
         }
+        if segment.huge {
+            // Huge pages stay in memory anyway; the kernel leaves no mark.
+            return Ok(None);
+        }
         let locked = segment.perm.mode & SHM_LOCKED != 0;
         if locked == lock {
             return Ok(None);

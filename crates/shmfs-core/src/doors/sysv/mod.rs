@@ -5,7 +5,7 @@
 //!
 //! Owns: the key table, the slots, the removal mark, times and last processes.
 //! Leaves to others: pages and their limits (`object`, `account`), mapping and `shmdt` (the client).
-//! Not done: `SHM_HUGETLB`, refused with `EINVAL`.
+//! Not done: huge page sizes other than 2 MiB and 1 GiB; the group of vm.hugetlb_shm_group.
 
 mod control;
 mod forced;
@@ -17,7 +17,7 @@ pub(crate) use control::Removed;
 pub(crate) use get::Got;
 
 use crate::ids::SlotCursor;
-use crate::object::{Object, Objects};
+use crate::object::Objects;
 use shmfs_abi::sysv::SHM_DEST;
 use shmfs_abi::{
     Backing, ByteLen, Cred, Errno, IpcPerm, Key, ObjectId, PageCount, Pid, Result, SegmentStat, ShmLimits,
@@ -32,6 +32,7 @@ pub(crate) struct Segment {
     pub(crate) seq: u16,
     pub(crate) key: Key,
     pub(crate) perm: IpcPerm,
+    /// As it was asked for; the object is whole huge pages where those are.
     pub(crate) size: ByteLen,
     pub(crate) atime: i64,
     pub(crate) dtime: i64,
@@ -44,6 +45,8 @@ pub(crate) struct Segment {
     touched: Time,
     /// Its backing is made.
     made: bool,
+    /// Its pages are huge.
+    huge: bool,
     /// Its creator has ended: nobody will be held to account for it (`shm_creator`, ipc/shm.c).
     orphaned: bool,
 }
@@ -54,6 +57,8 @@ pub(crate) struct Segments {
     slots: BTreeMap<Slot, Segment>,
     keys: BTreeMap<Key, Slot>,
     cursor: SlotCursor,
+    /// Pages of all segments (`shm_tot`).
+    total: PageCount,
     pub(crate) limits: ShmLimits,
     /// Segments go with their last attach, marked or not (`shm_rmid_forced`).
     rmid_forced: bool,
@@ -67,6 +72,7 @@ pub(crate) struct Admitted {
     pub(crate) slot: Slot,
     pub(crate) shmid: Shmid,
     pub(crate) backing: Backing,
+    pub(crate) huge_log2: u32,
 }
 
 impl Segment {
@@ -86,6 +92,7 @@ impl Segments {
             slots: BTreeMap::new(),
             keys: BTreeMap::new(),
             cursor: SlotCursor::default(),
+            total: PageCount(0),
             limits,
             rmid_forced: false,
             next_id: None,
@@ -128,6 +135,7 @@ impl Segments {
     /// Takes a segment out of every table.
     pub(crate) fn forget(&mut self, slot: Slot) -> Option<ObjectId> {
         let segment = self.slots.remove(&slot)?;
+        self.total.0 -= segment.size.pages().0;
         if self.keys.get(&segment.key) == Some(&slot) {
             self.keys.remove(&segment.key);
         }
@@ -178,13 +186,11 @@ impl Segments {
     }
 
     pub(crate) fn usage(&self, objects: &Objects) -> ShmUsage {
-        let pages = |of: fn(&Object) -> ByteLen| {
-            PageCount(self.slots.values().map(|segment| of(objects.get(segment.object)).pages().0).sum())
-        };
+        let resident = self.slots.values().map(|segment| objects.get(segment.object).allocated.pages().0);
         ShmUsage {
             segments: self.slots.len() as u32,
-            total: pages(|object| object.size),
-            resident: pages(|object| object.allocated),
+            total: self.total,
+            resident: PageCount(resident.sum()),
             swapped: PageCount(0),
         }
     }
