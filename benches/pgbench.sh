@@ -35,7 +35,7 @@ export PGUSER=postgres PGDATABASE=postgres LC_ALL=C
 cat >"$folder/side.sh" <<'END'
 set -eu
 export PGHOST="$1"
-mkfifo "$1/asked" "$1/said"
+trap 'echo failed >"$1/said"' EXIT
 "$2/initdb" --no-sync -D "$1/data" -A trust -E UTF8 --locale=C >/dev/null
 cat >>"$1/data/postgresql.conf" <<CONFIGURATION
 listen_addresses = ''
@@ -48,7 +48,6 @@ autovacuum = off
 checkpoint_timeout = 1h
 max_wal_size = 8GB
 CONFIGURATION
-trap '"$2/pg_ctl" -D "$1/data" -m immediate stop >/dev/null 2>&1' EXIT
 "$2/pg_ctl" -D "$1/data" -l "$1/log" -w start >/dev/null
 "$2/pgbench" -i -q -s 10 2>/dev/null
 "$2/pgbench" -n -S -c 2 -T 1 >/dev/null
@@ -56,33 +55,42 @@ echo ready >"$1/said"
 while read -r options; do
     "$2/pgbench" -n -c 2 -j 1 $options | sed -n 's/^tps = \([0-9]*\).*/\1/p' >"$1/said"
 done <"$1/asked"
+trap - EXIT
+"$2/pg_ctl" -D "$1/data" -m fast -w stop >/dev/null
 END
-trap 'rm -rf "$folder"' EXIT
+# The servers left the shell's process group: they are told one by one.
+end() {
+    for side in kernel shmfs; do
+        "$bin/pg_ctl" -D "$folder/$side/data" -m immediate stop >/dev/null 2>&1 || true
+    done
+    rm -rf "$folder"
+}
+trap end EXIT
+trap 'exit 1' INT TERM HUP
 mkdir "$folder/kernel" "$folder/shmfs"
+mkfifo "$folder/kernel/asked" "$folder/kernel/said" "$folder/shmfs/asked" "$folder/shmfs/said"
+# For reading and writing, so that no read meets the end of a line's writer.
+exec 3<>"$folder/kernel/said" 4<>"$folder/shmfs/said"
 sh "$folder/side.sh" "$folder/kernel" "$bin" &
 kernel=$!
 "$shm" run -- sh "$folder/side.sh" "$folder/shmfs" "$bin" &
 shmfs=$!
-# The ends of their inputs, also when this script fails, are theirs.
-for side in kernel shmfs; do
-    eventually=0
-    until [ -p "$folder/$side/said" ]; do
-        eventually=$((eventually + 1))
-        [ $eventually -lt 100 ] || { echo "$side does not start" >&2; exit 1; }
-        sleep 0.1
-    done
-done
-exec 3>"$folder/kernel/asked" 4>"$folder/shmfs/asked"
-for side in kernel shmfs; do
-    read -r said <"$folder/$side/said"
-    [ "$said" = ready ]
-done
+read -r kernel_is <&3
+read -r shmfs_is <&4
+[ "$kernel_is $shmfs_is" = 'ready ready' ] || { echo 'a server did not start' >&2; exit 1; }
+exec 5>"$folder/kernel/asked" 6>"$folder/shmfs/asked"
 
-# turn SIDE DESCRIPTOR KIND OPTIONS: one run on one side.
+# turn SIDE KIND OPTIONS: one run on one side.
 turn() {
-    echo "-T $seconds $4" >&"$2"
-    read -r tps <"$folder/$1/said"
-    echo "$tps" >>"$folder/$1/$3"
+    if [ "$1" = kernel ]; then
+        echo "-T $seconds $3" >&5
+        read -r tps <&3
+    else
+        echo "-T $seconds $3" >&6
+        read -r tps <&4
+    fi
+    [ "$tps" != failed ] || { echo "pgbench failed: $1" >&2; exit 1; }
+    echo "$tps" >>"$folder/$1/$2"
 }
 
 median() { sort -n "$1" | sed -n "$((pairs / 2 + 1))p"; }
@@ -93,19 +101,20 @@ for kind in tpcb select; do
     pair=0
     while [ $pair -lt "$pairs" ]; do
         if [ $((pair % 2)) = 0 ]; then
-            turn kernel 3 $kind "$options"
-            turn shmfs 4 $kind "$options"
+            turn kernel $kind "$options"
+            turn shmfs $kind "$options"
         else
-            turn shmfs 4 $kind "$options"
-            turn kernel 3 $kind "$options"
+            turn shmfs $kind "$options"
+            turn kernel $kind "$options"
         fi
         pair=$((pair + 1))
     done
     paste "$folder/kernel/$kind" "$folder/shmfs/$kind" | tee "$folder/both" | sed "s/^/$kind\t/"
-    ratio=$(awk '{ print $2 / $1 }' "$folder/both" >"$folder/ratios" && median "$folder/ratios")
-    echo "$kind: kernel $(median "$folder/kernel/$kind"), shmfs $(median "$folder/shmfs/$kind") transactions a second;" \
-        "ratio of the medians $(echo "$(median "$folder/shmfs/$kind") $(median "$folder/kernel/$kind")" |
-            awk '{ printf "%.3f", $1 / $2 }'), median of the ratios $(printf %.3f "$ratio")"
+    awk '{ printf "%.3f\n", $2 / $1 }' "$folder/both" >"$folder/ratios"
+    kernel_tps=$(median "$folder/kernel/$kind") shmfs_tps=$(median "$folder/shmfs/$kind")
+    ratio=$(echo "$shmfs_tps $kernel_tps" | awk '{ printf "%.3f", $1 / $2 }')
+    echo "$kind: kernel $kernel_tps, shmfs $shmfs_tps transactions a second;" \
+        "ratio of the medians $ratio, median of the ratios $(median "$folder/ratios")"
 done
-exec 3>&- 4>&-
+exec 5>&- 6>&-
 wait $kernel $shmfs

@@ -27,7 +27,7 @@ macro_rules! groups {
 }
 
 groups! {
-    descriptors, exec, fork, huge, ids, limits, passing, paths, proc, sem, shm_open, shm_unlink, shmat, shmctl, shmctl_info, shmdt, shmget,
+    descriptors, exec, fork, huge, ids, limits, passing, paths, proc, raw, sem, shm_open, shm_unlink, shmat, shmctl, shmctl_info, shmdt, shmget,
     threads, truncate, users,
 }
 

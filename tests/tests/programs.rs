@@ -202,6 +202,20 @@ fn what_does_not_fit_is_refused_at_the_call() {
     untouched(&setting.world, &setting.scratch);
 }
 
+/// The hidden tmpfs stops every writer at the store's size, promised or not.
+#[test]
+fn writing_past_the_promise_is_stopped() {
+    let setting = setting!("beyond", DevShm::Small);
+    setting.compile("beyond");
+    let (outcome, usage) = setting.serve(&[], &["--size", "64M"], "\"$0/beyond\"");
+    let said = outcome.expect_success("writing past the promise");
+    if usage["backing"] != "hidden-tmpfs" {
+        skip!("no hidden tmpfs here: {}", usage["backing"]);
+    }
+    assert_eq!(said, "stopped by ENOSPC after no more than 64 MiB\nevery page read: 1\n");
+    setting.prove(&usage, &["shm_open", "ftruncate"]);
+}
+
 /// Both doors fill one store.
 #[test]
 fn both_doors_are_bounded_together() {

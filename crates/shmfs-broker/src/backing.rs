@@ -46,6 +46,8 @@ pub(crate) struct Wish {
     pub(crate) uid: Uid,
     pub(crate) gid: Gid,
     pub(crate) mode: u32,
+    /// Whether every page is made at once.
+    pub(crate) populate: bool,
 }
 
 /// The descriptors behind all objects of a store.
@@ -109,6 +111,14 @@ impl Backings {
             }
         };
         own(&file, wish.uid, wish.gid, wish.mode);
+        // A mapping reserves huge pages, so that they are refused now and not when they are touched.
+        let kept = match wish.backing {
+            Backing::Huge => Some(SharedMap::new(&file, wish.size.0 as usize)?),
+            _ => None,
+        };
+        if wish.populate && wish.size.0 > 0 {
+            SharedMap::new(&file, wish.size.0 as usize)?.populate()?;
+        }
         if let (Backing::TmpfsFile, Some(hidden), Some(name)) = (wish.backing, &self.hidden, &wish.name) {
             // Last: clients look names up by themselves, and find no half-made file.
             hidden.link(file.as_fd(), name.as_bytes())?;
@@ -117,11 +127,6 @@ impl Backings {
         self.identities.insert(facts.identity, object);
         let owner = owner_of(&facts);
         let (identity, backing) = (facts.identity, wish.backing);
-        // A mapping reserves huge pages, so that they are refused now and not when they are touched.
-        let kept = match backing {
-            Backing::Huge => Some(SharedMap::new(&file, wish.size.0 as usize)?),
-            _ => None,
-        };
         self.objects.insert(object, Stored { fd: file, identity, backing, kept, owner });
         Ok(facts)
     }
@@ -162,6 +167,16 @@ impl Backings {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Lets an object have at least this size, and makes every page of it.
+    pub(crate) fn populate(&self, object: ObjectId, size: ByteLen) -> Result<()> {
+        let file = &self.stored(object)?.fd;
+        if fd::facts(file)?.size < size {
+            fd::truncate(file, size)?;
+        }
+        let len = usize::try_from(size.0).map_err(|_| Errno::ENOMEM)?;
+        if len == 0 { Ok(()) } else { SharedMap::new(file, len)?.populate() }
     }
 
     /// Keeps an object's pages in memory, or no longer.

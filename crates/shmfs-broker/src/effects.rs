@@ -49,9 +49,9 @@ impl Broker {
 
     fn carry_out_one(&mut self, effect: Effect, exchange: &mut Exchange<'_>) -> Result<Vec<Effect>, Errno> {
         match effect {
-            Effect::Make { ticket, object, backing, huge_log2, size, name, uid, gid, mode } => {
-                let made =
-                    self.backings.make(object, &Wish { backing, huge_log2, size, name, uid, gid, mode });
+            Effect::Make { ticket, object, backing, huge_log2, size, name, uid, gid, mode, populate } => {
+                let wish = Wish { backing, huge_log2, size, name, uid, gid, mode, populate };
+                let made = self.backings.make(object, &wish);
                 self.settle(ticket, made)
             }
             Effect::Link { ticket, object, name } => {
@@ -81,6 +81,11 @@ impl Broker {
             Effect::Lock { ticket, object, lock } => {
                 let locked = self.backings.lock(object, lock).and_then(|()| self.backings.facts(object));
                 self.settle(ticket, locked)
+            }
+            Effect::Populate { object, size } => {
+                self.backings.populate(object, size)?;
+                self.measure(object);
+                Ok(Vec::new())
             }
             Effect::Hear { file } => self.hear(file, exchange).map(|()| Vec::new()),
             Effect::Resize { size } => {

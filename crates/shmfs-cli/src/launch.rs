@@ -32,6 +32,8 @@ pub(crate) struct Order<'a> {
     pub(crate) size: u64,
     /// Whether pages are charged in place of sizes.
     pub(crate) sparse: bool,
+    /// Whether every page is made when its size is charged.
+    pub(crate) reserve: bool,
     /// Who may enter.
     pub(crate) open_to: OpenTo,
     /// When it ends.
@@ -106,6 +108,9 @@ fn command(order: &Order<'_>) -> Command {
     command.arg0("shm").arg("broker").arg("--dir").arg(order.dir).args(["--size", &order.size.to_string()]);
     if order.sparse {
         command.arg("--sparse");
+    }
+    if order.reserve {
+        command.arg("--reserve");
     }
     // The broker must not be served by itself, nor by the store around it.
     command.env_remove(ENV_STORE).env_remove(ENV_TOKEN).env_remove(ENV_PRELOAD).current_dir("/");

@@ -50,6 +50,8 @@ pub enum Effect {
         uid: Uid,
         gid: Gid,
         mode: u32,
+        /// Make every page at once.
+        populate: bool,
     },
     /// Send a description of its own with the reply, opened with these flags.
     Give { object: ObjectId, flags: OpenFlags },
@@ -65,6 +67,8 @@ pub enum Effect {
     Lock { ticket: Ticket, object: ObjectId, lock: bool },
     /// Send the writing end of a pipe with the reply; what is written there is a limit, to be set by the caller.
     Hear { file: ProcFile },
+    /// Let the object have at least this size, and make every page of it.
+    Populate { object: ObjectId, size: ByteLen },
     /// Let the hidden tmpfs have this size.
     Resize { size: ByteLen },
     /// Take the name from the backing file.

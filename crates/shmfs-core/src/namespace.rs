@@ -26,6 +26,8 @@ pub struct Config {
     pub size: ByteLen,
     /// Whether pages in memory are charged in place of sizes.
     pub sparse: bool,
+    /// Whether every page is made when its size is charged.
+    pub reserve: bool,
     /// The limits of System V segments.
     pub limits: ShmLimits,
     /// What stands behind the POSIX door.
@@ -65,6 +67,7 @@ pub struct Namespace {
     pub(crate) created: Created,
     pub(crate) posix: Backing,
     owner: Uid,
+    reserve: bool,
     numbers: Counter,
     tickets: Counter,
 }
@@ -84,6 +87,7 @@ impl Namespace {
             created: Created::default(),
             posix: config.posix,
             owner: config.owner.0,
+            reserve: config.reserve,
             numbers: Counter::default(),
             tickets: Counter::default(),
         }
@@ -308,6 +312,9 @@ impl Namespace {
             self.objects.account.admit(shmfs_abi::PageCount(pages.0 - charged.0))?;
             self.objects.reserve(object, pages, now);
         }
+        if self.reserve {
+            return Ok(Answer::new(Reply::Done, vec![Effect::Populate { object, size }]));
+        }
         Ok(Answer::done())
     }
 
@@ -321,7 +328,18 @@ impl Namespace {
         };
         let inode = &made.inode;
         let (size, uid, gid, mode) = (made.size, inode.uid, inode.gid, inode.mode);
-        Effect::Make { ticket, object, backing, huge_log2, size, name, uid, gid, mode }
+        Effect::Make {
+            ticket,
+            object,
+            backing,
+            huge_log2,
+            size,
+            name,
+            uid,
+            gid,
+            mode,
+            populate: self.reserve,
+        }
     }
 
     /// Marks an object as found nowhere.

@@ -38,6 +38,8 @@ fn both_sides_see_the_same() {
     assert_eq!(client.detach(Slot(5), Pid(41), Time::from_nanos(1002)), NOTHING);
     assert_eq!(broker.last_detach(Slot(5), ObjectId(50)), Some((Pid(41), Time::from_nanos(1001))));
     assert_eq!(broker.detaches(), 2);
+    client.count_open();
+    assert_eq!((broker.opens(), broker.detaches()), (1, 2));
     assert!(fd::truncate(&file, ByteLen(0)).is_err(), "the size is sealed");
 }
 

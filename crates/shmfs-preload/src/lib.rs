@@ -5,8 +5,8 @@
 //!
 //! Owns: the symbols, their C signatures, access to memory that the program names (`pointer`).
 //! Leaves to others: the conversation with the broker, mappings, attach counts (`shmfs-client`).
-//! Not done: paths below /dev/shm, `stat` of objects, System V semaphores and queues, `freopen`; programs
-//! that make system calls without libc.
+//! Not done: System V semaphores and queues; programs that make system calls without libc, and the ways to /dev/shm
+//! that `paths` names.
 #![no_std]
 #![allow(unsafe_code, reason = "C symbols: raw pointers, naked functions")]
 

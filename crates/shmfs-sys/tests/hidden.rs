@@ -63,8 +63,27 @@ fn names(hidden: &Hidden) {
         hidden.unlink(name).unwrap();
         assert_eq!(hidden.unlink(name), Err(Errno::ENOENT));
     }
+    renamed_and_looked_up(hidden);
     let again = fd::reopen(file.as_fd(), OpenFlags::RDWR | OpenFlags::APPEND).unwrap();
     assert!(fd::access(&again).unwrap().contains(OpenFlags::APPEND));
+}
+
+fn renamed_and_looked_up(hidden: &Hidden) {
+    hidden.create(b"one", 0o600).unwrap();
+    hidden.link_name(b"one", b"two").unwrap();
+    assert_eq!(hidden.link_name(b"one", b"two"), Err(Errno::EEXIST));
+    hidden.rename(b"one", b"three", 0).unwrap();
+    assert_eq!(hidden.rename(b"two", b"three", 1), Err(Errno::EEXIST), "RENAME_NOREPLACE");
+    hidden.rename(b"two", b"three", 2).unwrap();
+    let root = hidden.root().unwrap();
+    let facts = fd::facts(&root).unwrap();
+    assert_eq!((facts.mode, facts.uid), (0o040_755, process::euid()));
+    let looked_up = format!("/proc/self/fd/{}/three", root.as_raw_fd());
+    assert_eq!(fs::metadata(looked_up).unwrap().len(), 0);
+    let listed = format!("/proc/self/fd/{}", root.as_raw_fd());
+    assert_eq!(fs::read_dir(listed).unwrap().count(), 2);
+    hidden.unlink(b"two").unwrap();
+    hidden.unlink(b"three").unwrap();
 }
 
 /// 16 inodes asked for are 16 files.

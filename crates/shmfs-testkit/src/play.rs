@@ -42,6 +42,7 @@ impl Default for Play {
         let engine = Namespace::new(Config {
             size: ByteLen(PAGES * PAGE_SIZE),
             sparse: false,
+            reserve: false,
             limits: ShmLimits { shmmax, shmmni: limits::DEFAULT_SHMMNI, shmall: shmmax },
             posix: Backing::TmpfsFile,
             protected_regular: 0,

@@ -32,6 +32,7 @@ impl Store {
             dir: dir.clone(),
             size: ByteLen(size),
             sparse: false,
+            reserve: false,
             limits: ShmLimits {
                 shmmax: limits::DEFAULT_SHMMAX,
                 shmmni: limits::DEFAULT_SHMMNI,

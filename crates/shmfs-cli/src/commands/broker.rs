@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Charge pages in place of sizes
     #[arg(long)]
     sparse: bool,
+    /// Make every page when its size is charged
+    #[arg(long)]
+    reserve: bool,
     /// Let everyone in
     #[arg(long)]
     everyone: bool,
@@ -72,7 +75,7 @@ fn prepared(args: &Args) -> Result<Config, Failure> {
     };
     let admission = if args.everyone { Admission::Everyone } else { Admission::Owner };
     let token = env::var_os(ENV_TOKEN).and_then(|token| Token::parse(token.as_bytes()));
-    let charge = Charge { size: args.size, sparse: args.sparse };
+    let charge = Charge { size: args.size, sparse: args.sparse, reserve: args.reserve };
     config(args.dir.clone(), charge, token.map_or(admission, Admission::Token), lifetime)
 }
 
@@ -81,6 +84,7 @@ fn prepared(args: &Args) -> Result<Config, Failure> {
 pub(super) struct Charge {
     pub(super) size: u64,
     pub(super) sparse: bool,
+    pub(super) reserve: bool,
 }
 
 /// A store with Linux's limits for segments.
@@ -93,8 +97,8 @@ pub(super) fn config(
     raise_descriptor_limit();
     let stop = stop_pipe().map_err(|error| Failure::new(format!("cannot note signals: {error}")))?;
     let limits = ShmLimits { shmmax: DEFAULT_SHMMAX, shmmni: DEFAULT_SHMMNI, shmall: DEFAULT_SHMMAX };
-    let Charge { size, sparse } = charge;
-    Ok(Config { dir, size: ByteLen(size), sparse, limits, admission, lifetime, stop: Some(stop) })
+    let Charge { size, sparse, reserve } = charge;
+    Ok(Config { dir, size: ByteLen(size), sparse, reserve, limits, admission, lifetime, stop: Some(stop) })
 }
 
 /// Serves until the store ends.

@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Charge pages in memory in place of sizes: what is sparse may be larger than the store
     #[arg(long)]
     sparse: bool,
+    /// Make every page at the call that asks for the size: what is granted is there
+    #[arg(long, conflicts_with = "sparse")]
+    reserve: bool,
     /// Return when the store is ready, and log to NAME.log beside its directory
     #[arg(long)]
     background: bool,
@@ -44,21 +47,26 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let dir = places.make(name)?;
     let size = size::or_half_of_ram(args.size)?;
     if args.background {
-        return in_background(&dir, name, Charge { size, sparse: args.sparse }, places.is_system());
+        return in_background(
+            &dir,
+            name,
+            Charge { size, sparse: args.sparse, reserve: args.reserve },
+            places.is_system(),
+        );
     }
     log::begin("info");
     let admission = if places.is_system() { Admission::Everyone } else { Admission::Owner };
-    let charge = Charge { size, sparse: args.sparse };
+    let charge = Charge { size, sparse: args.sparse, reserve: args.reserve };
     let config = broker::config(dir, charge, admission, Lifetime::Forever)?;
     let broker = Broker::start(config).map_err(|error| broker::start_failure(&error))?;
     broker::serve(broker)
 }
 
 fn in_background(dir: &Path, name: &OsStr, charge: Charge, everyone: bool) -> Result<(), Failure> {
-    let Charge { size, sparse } = charge;
+    let Charge { size, sparse, reserve } = charge;
     let log = log_file(dir)?;
     let open_to = if everyone { OpenTo::Everyone } else { OpenTo::Nobody };
-    let order = Order { dir, size, sparse, open_to, ends: Ends::WhenTold, log: Some(log) };
+    let order = Order { dir, size, sparse, reserve, open_to, ends: Ends::WhenTold, log: Some(log) };
     let launched = launch::launch(order).map_err(|failure| failure.status(REFUSED))?;
     let (shown, pid) = (name.display(), launched.pid());
     output::complain(&format!("store `{shown}` is ready: {}, broker {pid}", size::long(size)));

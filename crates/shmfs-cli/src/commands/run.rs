@@ -58,6 +58,9 @@ pub(crate) struct Args {
     /// Charge pages in memory in place of sizes: what is sparse may be larger than the store
     #[arg(long, conflicts_with = "store")]
     sparse: bool,
+    /// Make every page at the call that asks for the size: what is granted is there
+    #[arg(long, conflicts_with_all = ["store", "sparse"])]
+    reserve: bool,
     /// Tell at the end what was created, served and left
     #[arg(long)]
     report: bool,
@@ -125,8 +128,15 @@ fn start(args: &Args) -> Result<Store, Failure> {
     rustix::rand::getrandom(&mut token.0, rustix::rand::GetRandomFlags::empty())
         .map_err(|error| Failure::new(format!("cannot make the store's token: {error}")))?;
     let ends = if args.kill { Ends::WithCommand } else { Ends::WithLastClient };
-    let order =
-        Order { dir: &dir, size, sparse: args.sparse, open_to: OpenTo::Token(token), ends, log: None };
+    let order = Order {
+        dir: &dir,
+        size,
+        sparse: args.sparse,
+        reserve: args.reserve,
+        open_to: OpenTo::Token(token),
+        ends,
+        log: None,
+    };
     let launched = launch::launch(order)?;
     set_limits(args, &dir, token)?;
     Ok(Store { dir, token: Some(token), before: Before::NOTHING, launched: Some(launched) })
