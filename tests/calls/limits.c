@@ -113,6 +113,19 @@ CASE(rmid_forced_sweeps_orphans) {
     show(mine);
 }
 
+/* An exec is no end: what was created before it stays. */
+CASE(rmid_forced_and_exec) {
+    set("shm_rmid_forced", "1");
+    pid_t c = start("child");
+    if (c == 0) {
+        ID(shmget(KEY, 10, IPC_CREAT | 0642));
+        execl("/bin/sh", "sh", "-c", "ipcs -m | grep -c ' 642 '", NULL);
+        _exit(9);
+    }
+    finish(c);
+    ID(shmget(KEY, 0, 0));
+}
+
 CASE(strangers_may_not_write) {
     need_users();
     pid_t c = start("stranger");

@@ -33,6 +33,11 @@ impl Setting {
         &self.scratch
     }
 
+    /// The program `shm`, in the folder.
+    pub fn shm(&self) -> &Path {
+        &self.shm
+    }
+
     /// Runs a shell script under `shm run OPTIONS`, by way of `by` (a wrapper such as `setpriv`, or nothing); gives
     /// what `shm df --json` said at its end. $0 of the script is the scratch folder.
     pub fn serve(&self, by: &[&str], options: &[&str], script: &str) -> (Outcome, Value) {

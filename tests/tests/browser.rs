@@ -43,7 +43,7 @@ fn chromium_prints_a_page() {
     let (outcome, usage) = setting.serve(&[], &["--size", "4G"], &script("served"));
     expect_printed(&setting, "served", outcome);
     setting.prove(&usage, &["fork"]);
-    // Natively there are about 40 in this time; one would be a process that shmfs did not reach.
-    assert!(usage["created"]["objects"].as_u64() > Some(10), "{usage}");
+    // There were 225; few would mean processes that shmfs did not reach.
+    assert!(usage["created"]["objects"].as_u64() > Some(50), "{usage}");
     assert!(usage["peak_bytes"].as_u64() > Some(1 << 20), "{usage}");
 }

@@ -4,94 +4,15 @@
 
 use serde_json::Value;
 use shmfs_tests::{
-    DevShm, LIMIT, Outcome, Running, Scratch, World, compile, eventually, here, is_root, run, shm, skip,
-    untouched,
+    DevShm, LIMIT, Running, compile, eventually, is_root, need_program, run, setting, skip, untouched,
 };
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// A stage for one program: a world, a folder and the program `shm`.
-struct Setting {
-    world: World,
-    scratch: Scratch,
-    shm: PathBuf,
-}
-
-impl Setting {
-    fn new(name: &str, dev_shm: DevShm) -> Result<Setting, String> {
-        let world = World::start(dev_shm)?;
-        let scratch = Scratch::new(name);
-        let shm = scratch.copy_of(&shm(), "shm");
-        Ok(Setting { world, scratch, shm })
-    }
-
-    /// Runs a shell script under `shm run OPTIONS`, by way of `by` (a wrapper such as `setpriv`, or nothing); gives
-    /// what `shm df --json` said at its end. $0 of the script is the scratch folder.
-    fn serve(&self, by: &[&str], options: &[&str], script: &str) -> (Outcome, Value) {
-        let usage = self.scratch.join("usage.json");
-        fs::write(&usage, "").expect("a file");
-        open_to_all(&usage, 0o666);
-        let script = format!("{script}\nstatus=$?; \"$0/shm\" df --json >\"$0/usage.json\"; exit $status");
-        let mut words = by.iter().map(OsStr::new).chain([self.shm.as_os_str()]);
-        let mut command = self.world.command(words.next().expect("at least shm"));
-        command.args(words);
-        command.arg("run").args(options).args(["--", "sh", "-c", &script]).arg(self.scratch.path());
-        let outcome = run(&mut command, LIMIT);
-        let said = fs::read_to_string(&usage).expect("the usage");
-        (outcome, serde_json::from_str(&said).unwrap_or_default())
-    }
-
-    /// The same script without a store.
-    fn natively(&self, script: &str) -> Outcome {
-        let mut command = self.world.command("unshare");
-        run(command.args(["--ipc", "sh", "-c", script]).arg(self.scratch.path()), LIMIT)
-    }
-
-    fn compile(&self, program: &str) -> PathBuf {
-        compile(&format!("programs/{program}.c"), self.scratch.path(), &[])
-    }
-
-    fn copy(&self, file: &str) {
-        let copy = self.scratch.join(file);
-        fs::copy(here().join("programs").join(file), &copy).expect("a copy");
-        open_to_all(&copy, 0o755);
-    }
-
-    /// Fails unless the store counted `calls`, each at least once, and the kernel served nothing.
-    fn prove(&self, usage: &Value, calls: &[&str]) {
-        for call in calls {
-            assert!(usage["calls"][call].as_u64() > Some(0), "the store served no {call}: {usage}");
-        }
-        untouched(&self.world, &self.scratch);
-    }
-}
-
-fn open_to_all(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
-}
-
-macro_rules! setting {
-    ($name:literal, $dev_shm:expr) => {
-        match Setting::new($name, $dev_shm) {
-            Ok(setting) => setting,
-            Err(reason) => skip!("{reason}"),
-        }
-    };
-}
-
-macro_rules! need_program {
-    ($program:literal) => {
-        if !Path::new($program).exists() {
-            skip!("no {}", $program);
-        }
-    };
-}
+use std::path::Path;
 
 /// CPython's own tests of multiprocessing.shared_memory, for one way of starting processes.
 fn cpythons_own(method: &str) {
-    need_program!("/usr/bin/python3.11");
+    need_program!("/usr/bin/python3.11", "python3.11");
     if !Path::new(&format!("/usr/lib/python3.11/test/test_multiprocessing_{method}.py")).exists() {
         skip!("no tests of CPython; on Debian: apt-get install libpython3.11-testsuite");
     }
@@ -124,11 +45,11 @@ fn cpythons_own_tests_forkserver() {
 
 #[test]
 fn python_shares_between_processes() {
-    need_program!("/usr/bin/python3");
+    need_program!("/usr/bin/python3", "python3");
     let setting = setting!("python", DevShm::Ample);
     setting.copy("share.py");
     let script = "/usr/bin/python3 \"$0/share.py\"";
-    let natively = setting.natively(script).expect_success("Python on the kernel");
+    let natively = setting.natively(&[], script).expect_success("Python on the kernel");
     // Natively it used this world's /dev/shm: the proof needs a fresh one.
     let setting = setting!("python", DevShm::Ample);
     setting.copy("share.py");
@@ -140,11 +61,11 @@ fn python_shares_between_processes() {
 
 #[test]
 fn util_linux_tools_say_the_same() {
-    need_program!("/usr/bin/ipcmk");
+    need_program!("/usr/bin/ipcmk", "util-linux");
     let setting = setting!("ipc", DevShm::Ample);
     setting.copy("ipc-tools.sh");
     let script = "LC_ALL=C.UTF-8 sh \"$0/ipc-tools.sh\"";
-    let natively = setting.natively(script).expect_success("the tools on the kernel");
+    let natively = setting.natively(&[], script).expect_success("the tools on the kernel");
     let (outcome, usage) = setting.serve(&[], &[], script);
     assert_eq!(outcome.expect_success("the tools under shmfs"), natively);
     setting.prove(&usage, &["shmget", "shmctl"]);
@@ -153,11 +74,11 @@ fn util_linux_tools_say_the_same() {
 /// The kernel refuses its own System V calls: what works is not the kernel's.
 #[test]
 fn with_the_kernels_calls_denied() {
-    need_program!("/usr/bin/ipcmk");
+    need_program!("/usr/bin/ipcmk", "util-linux");
     let setting = setting!("denied", DevShm::Ample);
     let deny = setting.compile("deny");
     setting.compile("large");
-    let refused = run(setting.world.command(&deny).args(["ipcmk", "-M", "4096"]), LIMIT);
+    let refused = run(setting.world().command(&deny).args(["ipcmk", "-M", "4096"]), LIMIT);
     assert!(
         !refused.success() && refused.stderr.contains("not permitted"),
         "the filter does not bite: {refused:?}"
@@ -181,7 +102,7 @@ fn a_gibibyte_where_dev_shm_is_small() {
         assert_eq!(usage["used_bytes"], 0, "{usage}");
         assert!(usage["peak_bytes"].as_u64() >= Some(gibibyte), "{usage}");
     }
-    untouched(&setting.world, &setting.scratch);
+    untouched(setting.world(), setting.scratch());
 }
 
 #[test]
@@ -199,7 +120,7 @@ fn what_does_not_fit_is_refused_at_the_call() {
             "{usage}"
         );
     }
-    untouched(&setting.world, &setting.scratch);
+    untouched(setting.world(), setting.scratch());
 }
 
 /// The hidden tmpfs stops every writer at the store's size, promised or not.
@@ -231,7 +152,7 @@ fn both_doors_are_bounded_together() {
 
 #[test]
 fn the_report_tells_what_was_served_and_left() {
-    need_program!("/usr/bin/ipcmk");
+    need_program!("/usr/bin/ipcmk", "util-linux");
     let setting = setting!("report", DevShm::Ample);
     let (outcome, _) = setting.serve(&[], &["--report"], "ipcmk -M 1048576 >/dev/null");
     assert!(outcome.success(), "{outcome:?}");
@@ -244,20 +165,20 @@ fn the_report_tells_what_was_served_and_left() {
 fn a_descriptor_goes_to_a_process_outside_the_store() {
     let setting = setting!("pass", DevShm::Ample);
     let pass = setting.compile("pass");
-    let socket = setting.scratch.join("socket");
-    let receiver = Running::start(setting.world.command(&pass).arg("receive").arg(&socket));
+    let socket = setting.scratch().join("socket");
+    let receiver = Running::start(setting.world().command(&pass).arg("receive").arg(&socket));
     eventually("the receiver listens", || socket.exists());
     let (outcome, _) = setting.serve(&[], &[], "\"$0/pass\" send \"$0/socket\"");
     assert_eq!(outcome.expect_success("the sender"), "sent, now from outside and grown\n");
     let received = receiver.finish(LIMIT).expect_success("the receiver");
     assert_eq!(received, "received from inside, 4096 bytes, 0 links\n");
-    untouched(&setting.world, &setting.scratch);
+    untouched(setting.world(), setting.scratch());
 }
 
 /// A user who is nobody special, with and without a runtime directory.
 #[test]
 fn without_any_privilege() {
-    need_program!("/usr/bin/python3");
+    need_program!("/usr/bin/python3", "python3");
     if !is_root() {
         skip!("becoming another user needs root (but then all these tests run without privilege)");
     }
@@ -274,7 +195,7 @@ fn without_any_privilege() {
         let setting = setting!("user", DevShm::Small);
         setting.copy("share.py");
         setting.compile("large");
-        let runtime_dir = setting.scratch.join("runtime");
+        let runtime_dir = setting.scratch().join("runtime");
         fs::create_dir(&runtime_dir).expect("a folder");
         std::os::unix::fs::chown(&runtime_dir, Some(1001), Some(1001)).expect("chown");
         let runtime = format!("XDG_RUNTIME_DIR={}", runtime_dir.display());
@@ -287,7 +208,7 @@ fn without_any_privilege() {
         assert!(said.starts_with("1001\n") && said.ends_with("shared 200000000\n"), "{said}");
         setting.prove(&usage, &["shm_open", "sem_open", "shmget"]);
         let left = fs::read_dir(runtime_dir.join("shmfs")).map_or(0, Iterator::count);
-        eventually("the store is gone", || setting.world.processes(&setting.shm).is_empty());
+        eventually("the store is gone", || setting.world().processes(setting.shm()).is_empty());
         assert!(left <= 1, "only the store that is ending may be there");
     }
     // Made for stores of this user; somebody else's would not be empty.
@@ -298,9 +219,9 @@ fn without_any_privilege() {
 #[test]
 fn static_programs_are_warned_of() {
     let setting = setting!("static", DevShm::Ample);
-    let checker = compile("programs/untouched.c", setting.scratch.path(), &["-static"]);
+    let checker = compile("programs/untouched.c", setting.scratch().path(), &["-static"]);
     let outcome =
-        run(setting.world.command(&setting.shm).arg("run").arg("--").arg(OsStr::new(&checker)), LIMIT);
+        run(setting.world().command(setting.shm()).arg("run").arg("--").arg(OsStr::new(&checker)), LIMIT);
     assert!(outcome.stderr.contains("warning") && outcome.stderr.contains("static"), "{outcome:?}");
     assert_eq!(outcome.stdout, "untouched\n");
 }

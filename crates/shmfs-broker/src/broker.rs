@@ -13,7 +13,7 @@ use crate::release::Releases;
 use crate::writers::Writers;
 use crate::{RunError, StartError};
 use rustix::fd::OwnedFd;
-use shmfs_abi::{ByteLen, CallName, ClientId, Gid, ShmLimits, Slot, Time, Uid, limits};
+use shmfs_abi::{ByteLen, CallName, ClientId, Gid, Pid, ShmLimits, Slot, Time, Uid, limits};
 use shmfs_core::Namespace;
 use shmfs_sys::socket;
 use shmfs_sys::watch::{Watch, WatchId};
@@ -70,6 +70,8 @@ pub struct Broker {
     pub(crate) watched: HashMap<WatchId, crate::death::Watched>,
     pub(crate) releases: Releases,
     pub(crate) writers: Writers,
+    /// Processes whose image has ended and that may live on in another.
+    pub(crate) leaving: HashMap<ClientId, (Pid, OwnedFd)>,
     /// Segments whose counts a death has changed.
     pub(crate) touched: BTreeSet<Slot>,
     pub(crate) calls: [u64; CallName::ALL.len()],
@@ -129,6 +131,7 @@ impl Broker {
             watched: HashMap::new(),
             releases: Releases::default(),
             writers: Writers::default(),
+            leaving: HashMap::new(),
             touched: BTreeSet::new(),
             calls: [0; CallName::ALL.len()],
             next_connection: 1,

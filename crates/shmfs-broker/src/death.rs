@@ -53,6 +53,10 @@ impl Broker {
         for source in sources {
             if let Source::Process(client) = source {
                 self.gone(*client);
+                if let Some((pid, pidfd)) = self.leaving.remove(client) {
+                    self.events.remove(&pidfd);
+                    self.exited(pid);
+                }
             }
         }
         self.settle_deaths();
@@ -110,9 +114,6 @@ impl Broker {
         if let Some(watch) = client.watch {
             self.unwatch(watch);
         }
-        if let Some(pidfd) = &client.pidfd {
-            self.events.remove(pidfd);
-        }
         if let Some(connection) = client.connection {
             self.close(connection);
         }
@@ -126,7 +127,15 @@ impl Broker {
                 self.namespace.observe(Event::Died { slot, object, pid, count }, now());
             }
         }
-        // An exec ends an image too, and its process goes on; only shm_rmid_forced makes a difference of it.
+        match client.pidfd {
+            // An exec ends an image too, and an exit ends the image first: the pidfd tells when the process has.
+            Some(pidfd) => drop(self.leaving.insert(id, (pid, pidfd))),
+            None => self.exited(pid),
+        }
+    }
+
+    /// A process has ended for good: what it created may go with it (`shm_rmid_forced`).
+    fn exited(&mut self, pid: Pid) {
         let effects = self.namespace.observe(Event::Exited { pid }, now());
         self.carry_out_alone(effects);
     }
