@@ -71,11 +71,14 @@ pub(crate) fn run(only: Option<&str>) -> Outcome {
     if !found("cc") {
         return Err("no cc; the programs of the benchmarks are in C".to_owned());
     }
+    if only == Some(PGBENCH) {
+        return pgbench();
+    }
     let chosen: Vec<&Bench> =
         BENCHES.iter().filter(|bench| only.is_none_or(|name| name == bench.name)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
-        return Err(format!("no such benchmark; there are {}", names.join(", ")));
+        return Err(format!("no such benchmark; there are {}, {PGBENCH}", names.join(", ")));
     }
     let shm = build::program()?;
     println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
@@ -87,6 +90,14 @@ pub(crate) fn run(only: Option<&str>) -> Outcome {
         }
     }
     if over.is_empty() { Ok(()) } else { Err(format!("over their bound: {}", over.join(", "))) }
+}
+
+/// PostgreSQL on both sides, by name only: it takes minutes.
+const PGBENCH: &str = "pgbench";
+
+fn pgbench() -> Outcome {
+    let shm = build::program()?;
+    tools::run(Command::new("sh").arg(root().join("benches/pgbench.sh")).arg(shm))
 }
 
 fn measure(bench: &Bench, shm: &Path) -> Outcome<f64> {

@@ -9,30 +9,55 @@ struct Need {
     name: &'static str,
     package: &'static str,
     serves: &'static str,
+    /// Whether only `--full` tests it.
+    full: bool,
     is_there: fn() -> bool,
 }
 
-const NEEDS: [Need; 5] = [
-    Need { name: "cc", package: "gcc libc6-dev", serves: "programs in C", is_there: || found("cc") },
-    Need { name: "python3", package: "python3", serves: "programs in Python", is_there: || found("python3") },
-    Need { name: "ipcmk", package: "util-linux", serves: "ipcmk, ipcs, ipcrm", is_there: || found("ipcmk") },
+/// A need of the quick tests.
+const fn need(
+    name: &'static str,
+    package: &'static str,
+    serves: &'static str,
+    is_there: fn() -> bool,
+) -> Need {
+    Need { name, package, serves, full: false, is_there }
+}
+
+const NEEDS: [Need; 11] = [
+    need("cc", "gcc libc6-dev", "programs in C", || found("cc")),
+    need("python3", "python3", "programs in Python", || found("python3")),
+    need("ipcmk", "util-linux", "ipcmk, ipcs, ipcrm", || found("ipcmk")),
+    need("/usr/bin/python3.11", "python3.11", "CPython's own tests", || exists("/usr/bin/python3.11")),
+    need(
+        "Debian's test.test_multiprocessing_spawn",
+        "libpython3.11-testsuite",
+        "CPython's own tests",
+        || exists("/usr/lib/python3.11/test/test_multiprocessing_spawn.py"),
+    ),
+    need("/usr/lib/postgresql/15", "postgresql", "PostgreSQL", || {
+        exists("/usr/lib/postgresql/15/bin/postgres")
+    }),
+    need("php8.2", "php8.2-cli php8.2-opcache", "PHP", || exists("/usr/bin/php8.2")),
+    need("perl", "perl", "Perl", || found("perl")),
+    need("/usr/bin/python3 -m pip", "python3-pip", "sysv_ipc and posix_ipc", || exists("/usr/bin/pip3")),
+    Need { full: true, ..need("chromium", "chromium", "a browser", || found("chromium")) },
     Need {
-        name: "/usr/bin/python3.11",
-        package: "python3.11",
-        serves: "CPython's own tests",
-        is_there: || Path::new("/usr/bin/python3.11").exists(),
-    },
-    Need {
-        name: "Debian's test.test_multiprocessing_spawn",
-        package: "libpython3.11-testsuite",
-        serves: "CPython's own tests",
-        is_there: || Path::new("/usr/lib/python3.11/test/test_multiprocessing_spawn.py").exists(),
+        full: true,
+        ..need("Debian's torch", "python3-torch", "PyTorch", || {
+            exists("/usr/lib/python3/dist-packages/torch")
+        })
     },
 ];
 
+fn exists(path: &str) -> bool {
+    Path::new(path).exists()
+}
+
 /// Installs what is missing, or says what to type; what stays missing is skipped by the tests that need it.
-pub(crate) fn prepare() {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !(need.is_there)()).collect();
+pub(crate) fn prepare(full: bool) {
+    let needs = NEEDS.iter().filter(|need| full || !need.full);
+    let missing: Vec<&Need> = needs.filter(|need| !(need.is_there)()).collect();
     if missing.is_empty() {
         return;
     }

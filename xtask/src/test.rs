@@ -27,7 +27,7 @@ struct Counts {
 }
 
 pub(crate) fn run(tier: Tier) -> Outcome {
-    prepare::prepare();
+    prepare::prepare(tier == Tier::Full);
     // Both runners build the program before the first test: a build of its own would be another one, since
     // cargo unifies features over what is built at once.
     let (counts, outcome) = if succeeds(cargo().args(["nextest", "--version"])) {
