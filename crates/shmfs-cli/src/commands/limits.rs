@@ -2,9 +2,10 @@
 
 use crate::failure::Failure;
 use crate::limits::{self, Limits, Setting};
+use crate::listing;
 use crate::output;
 use crate::size;
-use crate::store::StoreArg;
+use crate::store::{StoreArg, Visit};
 use shmfs_abi::{Call, LimitsChange};
 
 /// Show a store's limits, or change them while it runs
@@ -35,6 +36,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut visit = args.store.visit()?;
     let mut change = limits::change(&args.set);
     change.size = args.size.or(change.size);
+    if let Some(size) = change.size {
+        check_room(&mut visit, size)?;
+    }
     if change != LimitsChange::default() {
         visit.call("change the limits", Call::SetLimits { change })?;
     }
@@ -43,4 +47,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return output::json(&limits);
     }
     output::data(&limits.words())
+}
+
+/// What is charged cannot be taken back: says so with the numbers before the store refuses.
+fn check_room(visit: &mut Visit, size: u64) -> Result<(), Failure> {
+    let used = listing::usage(visit)?.used.0;
+    if size >= used {
+        return Ok(());
+    }
+    let (asked, used) = (size::long(size), size::long(used));
+    Err(Failure::new(format!("cannot set the size to {asked}: {used} are in use"))
+        .hint("see what fills the store with `shm ls --by size`, and remove with `shm rm`"))
 }

@@ -18,7 +18,7 @@ use std::{
     collections::VecDeque,
     fs,
     os::unix::ffi::OsStrExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
     thread,
     time::Duration,
@@ -73,9 +73,11 @@ fn file(size: u64) -> OwnedFd {
 impl Mock {
     /// Starts a broker in a directory of this name.
     pub fn start(name: &str) -> Mock {
-        let dir = std::env::temp_dir().join(format!("shmfs-client-{name}-{}", std::process::id()));
+        let all = std::env::temp_dir().join("shmfs-client-tests");
+        sweep(&all);
+        let dir = all.join(format!("{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&dir);
-        fs::create_dir(&dir).unwrap();
+        fs::create_dir_all(&dir).unwrap();
         let store = Arc::new(Mutex::new(Store {
             calls: vec![],
             hellos: vec![],
@@ -124,6 +126,17 @@ impl Mock {
 impl Drop for Mock {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Mocks live in statics, which nobody drops: the folders of processes that have ended are removed by the next.
+fn sweep(all: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.rsplit_once('-').map_or("", |(_, pid)| pid);
+        if !Path::new("/proc").join(pid).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
