@@ -352,3 +352,19 @@ CASE(forks_in_turn) {
     }
     count(id, "after the rounds");
 }
+
+/* A fork after a detach that nobody has looked at: both leave their times. */
+CASE(detach_then_fork) {
+    int id = segment(4096, 0600);
+    attach(id);
+    char *q = attach(id);
+    TRY(shmdt(q));
+    pid_t c = start("child");
+    if (c == 0) {
+        pause();
+        _exit(0);
+    }
+    show(id);
+    kill(c, SIGKILL);
+    finish(c);
+}

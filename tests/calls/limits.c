@@ -88,6 +88,19 @@ CASE(rmid_forced_at_the_last_detach) {
     show(id);
 }
 
+/* Nobody looks at the segment between its last detach and the next call by its key. */
+CASE(rmid_forced_is_at_once) {
+    int before = shmget(KEY, PAGE, IPC_CREAT | 0600);
+    char *p = attach(before);
+    set("shm_rmid_forced", "1");
+    TRY(shmdt(p));
+    ID(shmget(KEY, 0, 0));
+    int after = shmget(KEY + 1, PAGE, IPC_CREAT | 0600);
+    p = attach(after);
+    TRY(shmdt(p));
+    ID(shmget(KEY + 1, 0, 0));
+}
+
 CASE(rmid_forced_at_the_creators_end) {
     set("shm_rmid_forced", "1");
     pid_t c = start("child");

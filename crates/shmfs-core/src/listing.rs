@@ -2,7 +2,7 @@
 
 use crate::namespace::Namespace;
 use crate::object::{Object, Place};
-use shmfs_abi::{Backing, ByteLen, Call, CallName, Door, Kind, ObjectId, Reply, Row, Slot, Usage, limits};
+use shmfs_abi::{ByteLen, Call, CallName, Door, Kind, ObjectId, Reply, Row, Slot, Usage, limits};
 
 impl Namespace {
     /// The first object after `after` that a listing shows.
@@ -31,18 +31,17 @@ impl Namespace {
         self.segments.at(slot).map(|segment| segment.object)
     }
 
-    /// The segments that are marked for removal.
+    /// The segments whose rows carry the mark of removal.
     pub fn marked(&self) -> Vec<(Slot, ObjectId)> {
-        let marked = self.segments.iter().filter(|(_, segment)| segment.is_removed());
-        marked.map(|(slot, segment)| (slot, segment.object)).collect()
+        let removed = self.segments.iter().filter(|(_, segment)| segment.is_removed());
+        let removed = removed.map(|(slot, segment)| (slot, segment.object));
+        self.segments.to_mark().into_iter().chain(removed).collect()
     }
 
     /// Whose attaches are to be counted before this call.
     pub fn slot_to_count(&self, call: &Call) -> Option<Slot> {
         match call {
-            Call::ShmStat { shmid } | Call::ShmRemove { shmid } | Call::ShmAttach { shmid, .. } => {
-                shmid.slot()
-            }
+            Call::ShmStat { shmid } | Call::ShmRemove { shmid } => shmid.slot(),
             Call::ShmDetached { slot } => Some(*slot),
             Call::ShmStatIndex { index, .. } => {
                 u32::try_from(*index).ok().map(|index| Slot(index % limits::SLOTS))
@@ -103,14 +102,14 @@ impl Namespace {
         }
     }
 
-    /// What the engine knows of the store's use; the broker fills in pages, clients and calls.
+    /// What the engine knows of the store's use; the broker fills in clients and calls.
     pub(crate) fn usage(&self) -> Reply {
         let mut usage = Usage {
             size: self.objects.account.limit().bytes(),
             used: self.objects.account.used().bytes(),
             peak: self.objects.account.peak().bytes(),
-            allocated: ByteLen(0),
-            backing: self.backing(),
+            allocated: ByteLen(self.objects.iter().map(|(_, object)| object.allocated.0).sum()),
+            backing: self.posix,
             sysv: 0,
             posix: 0,
             unnamed: 0,
@@ -122,13 +121,10 @@ impl Namespace {
             match object.place {
                 Place::Slot(_) => usage.sysv += 1,
                 Place::Name(_) => usage.posix += 1,
-                Place::Released | Place::Pending(_) | Place::Fresh(_) => usage.unnamed += 1,
+                Place::Released => usage.unnamed += 1,
+                Place::Pending(_) | Place::Fresh(_) => {}
             }
         }
         Reply::Usage(usage)
-    }
-
-    fn backing(&self) -> Backing {
-        self.posix
     }
 }

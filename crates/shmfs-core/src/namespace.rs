@@ -269,6 +269,10 @@ impl Namespace {
         }
         let destroyed = self.segments.set_limits(change);
         effects.extend(self.destroy(destroyed));
+        if change.rmid_forced.is_some() {
+            let marked = self.segments.to_mark().into_iter();
+            effects.extend(marked.map(|(slot, object)| Effect::Mark { object, slot }));
+        }
         Ok(Answer::new(Reply::Done, effects))
     }
 
@@ -368,11 +372,7 @@ impl Namespace {
                 self.named(object);
                 Vec::new()
             }
-            (Pending::Fresh(object), Ok(_)) => {
-                self.pending.insert(ticket, Pending::Unpublished(object));
-                Vec::new()
-            }
-            (Pending::Unpublished(object), Ok(_)) => {
+            (Pending::Fresh(object) | Pending::Unpublished(object), Ok(_)) => {
                 self.pending.insert(ticket, Pending::Unpublished(object));
                 Vec::new()
             }

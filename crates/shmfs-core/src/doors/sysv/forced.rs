@@ -1,7 +1,7 @@
 //! Limits while running, `shm_rmid_forced` and `shm_next_id` (Documentation/admin-guide/sysctl/kernel.rst).
 
 use super::Segments;
-use shmfs_abi::{Errno, LimitsChange, Pid, Result, Shmid, Slot, limits, refuse};
+use shmfs_abi::{Errno, LimitsChange, ObjectId, Pid, Result, Shmid, Slot, limits, refuse};
 
 impl Segments {
     /// Checks new limits (`ipc_kern_table`, ipc/ipc_sysctl.c).
@@ -40,6 +40,12 @@ impl Segments {
             segment.orphaned = true;
         }
         self.to_destroy(|_, cpid| cpid == pid)
+    }
+
+    /// The segments whose last detach is to be told, where every last detach is one's end.
+    pub(crate) fn to_mark(&self) -> Vec<(Slot, ObjectId)> {
+        let all = self.iter().filter(|_| self.rmid_forced);
+        all.map(|(slot, segment)| (slot, segment.object)).collect()
     }
 
     fn to_destroy(&self, chosen: impl Fn(bool, Pid) -> bool) -> Vec<Slot> {

@@ -155,7 +155,7 @@ impl Segments {
         if !perm::ipc_allows(&segment.perm, caller, asked) {
             return refuse(Errno::EACCES, "the segment's mode does not give these rights");
         }
-        let attached = (slot, segment.object, segment.is_removed());
+        let attached = (slot, segment.object, segment.is_removed() || self.rmid_forced);
         self.change(slot, |segment| {
             segment.nattch += 1;
             segment.atime = now.seconds;

@@ -155,12 +155,12 @@ impl Segments {
         };
         let detached = nattch < segment.nattch;
         segment.nattch = nattch;
-        if let Some((pid, at)) = last
-            && at > segment.touched
-        {
-            segment.touched = at;
-            segment.dtime = at.seconds;
-            segment.lpid = pid;
+        if let Some((pid, at)) = last {
+            segment.dtime = segment.dtime.max(at.seconds);
+            if at > segment.touched {
+                segment.touched = at;
+                segment.lpid = pid;
+            }
         }
         nattch == 0 && (segment.is_removed() || detached && self.rmid_forced)
     }
