@@ -133,38 +133,29 @@ impl Backings {
 
     /// Gives the file of an object that was made without a name its name.
     pub(crate) fn link(&self, object: ObjectId, name: &Name) -> Result<()> {
-        match (self.stored(object)?, &self.hidden) {
-            (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => {
-                hidden.link(stored.fd.as_fd(), name.as_bytes())
-            }
-            _ => Ok(()),
-        }
+        let file = &self.stored(object)?.fd;
+        self.in_hidden(object, |hidden| hidden.link(file.as_fd(), name.as_bytes()))
     }
 
     /// Takes a name away from the hidden tmpfs.
     pub(crate) fn unlink(&self, object: ObjectId, name: &Name) -> Result<()> {
-        match (self.stored(object)?, &self.hidden) {
-            (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => hidden.unlink(name.as_bytes()),
-            _ => Ok(()),
-        }
+        self.in_hidden(object, |hidden| hidden.unlink(name.as_bytes()))
     }
 
     /// Renames a file of the hidden tmpfs.
     pub(crate) fn rename(&self, object: ObjectId, from: &Name, to: &Name, flags: u32) -> Result<()> {
-        match (self.stored(object)?, &self.hidden) {
-            (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => {
-                hidden.rename(from.as_bytes(), to.as_bytes(), flags)
-            }
-            _ => Ok(()),
-        }
+        self.in_hidden(object, |hidden| hidden.rename(from.as_bytes(), to.as_bytes(), flags))
     }
 
     /// Gives a file of the hidden tmpfs one more name.
     pub(crate) fn link_name(&self, object: ObjectId, from: &Name, to: &Name) -> Result<()> {
-        match (self.stored(object)?, &self.hidden) {
-            (stored, Some(hidden)) if stored.backing == Backing::TmpfsFile => {
-                hidden.link_name(from.as_bytes(), to.as_bytes())
-            }
+        self.in_hidden(object, |hidden| hidden.link_name(from.as_bytes(), to.as_bytes()))
+    }
+
+    /// Changes the names of an object's file; a memfd has none, and there is nothing to change.
+    fn in_hidden(&self, object: ObjectId, change: impl FnOnce(&Hidden) -> Result<()>) -> Result<()> {
+        match (self.stored(object)?.backing, &self.hidden) {
+            (Backing::TmpfsFile, Some(hidden)) => change(hidden),
             _ => Ok(()),
         }
     }
@@ -273,12 +264,6 @@ impl Backings {
         if let Some(stored) = self.objects.remove(&object) {
             self.identities.remove(&stored.identity);
         }
-    }
-
-    /// Bytes that all objects have in memory.
-    pub(crate) fn allocated(&self) -> ByteLen {
-        let all = self.objects.values().filter_map(|stored| fd::facts(&stored.fd).ok());
-        ByteLen(all.map(|facts| facts.allocated.0).sum())
     }
 
     fn stored(&self, object: ObjectId) -> Result<&Stored> {

@@ -1,16 +1,23 @@
 //! Attach counts: the sum over the attach tables of all client processes.
 
 use crate::broker::{Broker, now};
-use shmfs_abi::{Call, Slot};
+use shmfs_abi::{Call, ProcFile, Slot};
 use shmfs_core::{Effect, Event};
 
 impl Broker {
     /// Counts anew what a call is about to ask for.
     pub(crate) fn refresh(&mut self, call: &Call) {
         match call {
-            Call::ProcText { .. } | Call::ShmInfo => {
+            Call::ProcText { file: ProcFile::SysvipcShm } => {
                 for slot in self.namespace.slots() {
                     self.refresh_slot(slot);
+                }
+            }
+            Call::ShmInfo => {
+                let slots = self.namespace.slots().into_iter();
+                let objects: Vec<_> = slots.filter_map(|slot| self.namespace.segment_object(slot)).collect();
+                for object in objects {
+                    self.measure(object);
                 }
             }
             Call::Usage => {

@@ -45,11 +45,6 @@ impl Releases {
     pub(crate) fn patience(&self) -> Option<u32> {
         self.doubtful.values().min().copied()
     }
-
-    /// How many objects wait.
-    pub(crate) fn len(&self) -> usize {
-        self.held.len()
-    }
 }
 
 impl Broker {

@@ -1,4 +1,4 @@
-//! What the engine cannot know of a store's use: pages, clients, calls; and half-made objects.
+//! What the engine cannot know of a store's use: clients and calls; and half-made objects.
 
 use crate::broker::Broker;
 use crate::connection::TICKETS;
@@ -11,9 +11,7 @@ impl Broker {
     pub(crate) fn fill_in(&self, reply: Reply) -> Reply {
         match reply {
             Reply::Usage(usage) => Reply::Usage(Usage {
-                allocated: self.backings.allocated(),
                 clients: self.clients.len() as u64,
-                unnamed: self.releases.len() as u64,
                 calls: self.calls_so_far(),
                 ..usage
             }),
