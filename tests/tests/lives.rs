@@ -157,16 +157,44 @@ fn with_kill_the_store_ends_though_clients_are_left() {
     assert_eq!(second.ask("nattch 0"), "ECONNREFUSED");
 }
 
+/// The process of a store that is called so: `shm-broker` or `shm-keeper`.
+fn called(store: &Store, name: &str) -> Option<Pid> {
+    let comm = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let found = store.world().processes(store.shm()).into_iter().find(|pid| comm(pid).trim() == name);
+    found.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
+}
+
 #[test]
-fn calls_fail_plainly_when_the_broker_is_killed() {
+fn calls_go_on_when_the_broker_or_its_keeper_is_killed() {
     let (mut store, mut first) = store!();
     let id = first.number("get 1 8192 01600");
     first.number(&format!("at {id}"));
     first.ask("put 0 kept");
-    let run = shm_run(store.world(), store.shm(), store.run_id());
-    let brokers = store.world().processes(store.shm());
-    let broker =
-        brokers.into_iter().filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).find(|pid| *pid != run);
+    for name in ["shm-broker", "shm-broker", "shm-keeper", "shm-broker", "shm-keeper"] {
+        let killed = called(&store, name).expect("a process of the store");
+        kill_process(killed, Signal::KILL).expect("a process to kill");
+        assert_eq!(first.ask(&format!("nattch {id}")), "1", "after {name} was killed");
+        eventually("another is there", || called(&store, name).is_some_and(|pid| pid != killed));
+        assert_eq!(first.ask("see 0"), "kept");
+        let other = first.number("get 2 4096 01600");
+        assert_eq!(first.ask(&format!("rm {other}")), "0", "after {name} was killed");
+    }
+    assert_eq!(store.df()["restarts"], 3);
+    first.tell("exit 5");
+    assert_eq!(store.finish().code(), 5);
+    store.expect_ended();
+}
+
+#[test]
+fn calls_fail_plainly_when_broker_and_keeper_are_killed() {
+    let (mut store, mut first) = store!();
+    let id = first.number("get 1 8192 01600");
+    first.number(&format!("at {id}"));
+    first.ask("put 0 kept");
+    let (broker, keeper) = (called(&store, "shm-broker"), called(&store, "shm-keeper"));
+    // The broker must not notice the keeper's death before its own.
+    kill_process(broker.expect("a broker"), Signal::STOP).expect("a broker to stop");
+    kill_process(keeper.expect("a keeper"), Signal::KILL).expect("a keeper to kill");
     kill_process(broker.expect("a broker"), Signal::KILL).expect("a broker to kill");
     eventually("calls fail", || first.ask(&format!("nattch {id}")) == "ECONNREFUSED");
     assert_eq!(first.ask("see 0"), "kept");

@@ -55,6 +55,8 @@ pub enum Call {
     Usage,
     /// Change limits while running. Reply: `Done`.
     SetLimits { change: LimitsChange },
+    /// Hand the store to another program, whose file comes with the message as a descriptor. Reply: `Done`, by the new one.
+    Replace,
 }
 
 /// New limits; nothing where one stays as it is.
@@ -140,7 +142,8 @@ impl Call {
             | Call::Settle { .. }
             | Call::Next { .. }
             | Call::Usage
-            | Call::SetLimits { .. } => None,
+            | Call::SetLimits { .. }
+            | Call::Replace => None,
         }
     }
 }

@@ -145,6 +145,12 @@ pub struct Usage {
     pub created: Created,
     /// Client processes at the moment.
     pub clients: u64,
+    /// How often the broker was started anew.
+    pub restarts: u64,
+    /// The broker's process.
+    pub broker: Pid,
+    /// The process that keeps it; 0 for a broker without one.
+    pub keeper: Pid,
     /// Calls served, by [`CallName`](crate::CallName).
     pub calls: [u64; crate::CallName::ALL.len()],
 }

@@ -9,8 +9,11 @@ pub const ENV_TOKEN: &str = "SHMFS_TOKEN";
 /// The socket's file name in the store's directory.
 pub const SOCKET_FILE: &str = "socket";
 
-/// The file beside the socket that holds the broker's process id in decimal.
+/// The file beside the socket that holds the keeper's process id in decimal: ending that process ends the store.
 pub const PID_FILE: &str = "pid";
+
+/// The file beside it that holds the broker's process id.
+pub const BROKER_FILE: &str = "broker";
 
 /// The directory of the stores that root started; those of others are below `$XDG_RUNTIME_DIR/shmfs`,
 /// or else `/tmp/shmfs-UID`.
@@ -42,6 +45,17 @@ impl Token {
         }
         text
     }
+}
+
+/// Who may enter a store. Its owner and root always may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admission {
+    /// Everyone.
+    Everyone,
+    /// Nobody else.
+    Owner,
+    /// Whoever knows the token: the programs of one `shm run`.
+    Token(Token),
 }
 
 const fn digit(c: u8) -> Option<u8> {

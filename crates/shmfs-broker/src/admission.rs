@@ -1,29 +1,17 @@
 //! Who may enter a store at all. What they may do inside is the engine's to say.
 
-use shmfs_abi::{Uid, store::Token};
+use shmfs_abi::Uid;
+use shmfs_abi::store::{Admission, Token};
 
-/// Who may enter a store. Its owner and root always may.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Admission {
-    /// Everyone.
-    Everyone,
-    /// Nobody else.
-    Owner,
-    /// Whoever knows the token: the programs of one `shm run`.
-    Token(Token),
-}
-
-impl Admission {
-    /// Whether a process of `uid` that shows `token` may enter the store of `owner`.
-    pub(crate) fn admits(&self, uid: Uid, token: Token, owner: Uid) -> bool {
-        if uid == owner || uid == Uid(0) {
-            return true;
-        }
-        match self {
-            Admission::Everyone => true,
-            Admission::Owner => false,
-            Admission::Token(expected) => same(expected, &token),
-        }
+/// Whether a process of `uid` that shows `token` may enter the store of `owner`.
+pub(crate) fn admits(admission: &Admission, uid: Uid, token: Token, owner: Uid) -> bool {
+    if uid == owner || uid == Uid(0) {
+        return true;
+    }
+    match admission {
+        Admission::Everyone => true,
+        Admission::Owner => false,
+        Admission::Token(expected) => same(expected, &token),
     }
 }
 
@@ -50,7 +38,7 @@ mod tests {
             (Admission::Token(token), 1000, wrong, true),
         ];
         for (admission, uid, shown, expected) in cases {
-            assert_eq!(admission.admits(Uid(uid), shown, Uid(1000)), expected, "{admission:?} {uid}");
+            assert_eq!(admits(&admission, Uid(uid), shown, Uid(1000)), expected, "{admission:?} {uid}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Attach counts: the sum over the attach tables of all client processes.
 
-use crate::broker::{Broker, now};
+use crate::broker::Broker;
+use crate::os::{AttachTable, Os};
 use shmfs_abi::{Call, ProcFile, Slot};
 use shmfs_core::{Effect, Event};
 
-impl Broker {
+impl<O: Os> Broker<O> {
     /// Counts anew what a call is about to ask for.
     pub(crate) fn refresh(&mut self, call: &Call) {
         match call {
@@ -36,7 +37,7 @@ impl Broker {
         }
     }
 
-    fn refresh_slot(&mut self, slot: Slot) {
+    pub(crate) fn refresh_slot(&mut self, slot: Slot) {
         let effects = self.recount(slot);
         self.carry_out_alone(effects);
         if let Some(object) = self.namespace.segment_object(slot) {
@@ -51,6 +52,6 @@ impl Broker {
         let nattch = tables().map(|table| u64::from(table.count(slot, object))).sum();
         let last_detach =
             tables().filter_map(|table| table.last_detach(slot, object)).max_by_key(|&(_, at)| at);
-        self.namespace.observe(Event::Counted { slot, object, nattch, last_detach }, now())
+        self.namespace.observe(Event::Counted { slot, object, nattch, last_detach }, self.os.now())
     }
 }

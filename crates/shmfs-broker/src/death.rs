@@ -1,52 +1,31 @@
 //! The evidence of deaths.
 //!
 //! A client's table is the witness: its description belongs to one process image alone, so its end
-//! (inotify's IN_CLOSE_WRITE) is the end of that image, by exit, exec or kill, whatever became of its sockets. A
-//! pidfd says the same of a process's death. A hang-up says only that the socket is gone; without an inotify watch
-//! the process's maps are asked.
+//! (inotify's IN_CLOSE_WRITE, confirmed by a lease) is the end of that image, by exit, exec or kill, whatever became of
+//! its sockets. A pidfd says the same of a process's death. A hang-up says only that the socket is gone; without an
+//! inotify watch the process's maps are asked.
 
-use crate::broker::{Broker, now};
-use crate::events::{ConnectionId, Source};
-use shmfs_abi::{ClientId, Errno, ObjectId, Pid};
+use crate::broker::Broker;
+use crate::doubt::Watched;
+use crate::os::{AttachTable, Os};
+use crate::source::Source;
+use shmfs_abi::{CallName, ClientId, Errno, Pid};
 use shmfs_core::Event;
-use shmfs_sys::watch::{Drained, WatchId};
-use std::io::{BufRead, BufReader};
+use shmfs_journal::ConnectionId;
+use shmfs_sys::watch::WatchId;
 
-/// Lines of /proc/PID/maps that are read: vm.max_map_count is 65,530 by default.
-const MAPS_LINES: usize = 1 << 20;
-
-/// Whose description is watched for its end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Watched {
-    /// A client's attach table.
-    Table(ClientId),
-    /// An object that has no name and no attach any more.
-    Released(ObjectId),
-}
-
-impl Broker {
+impl<O: Os> Broker<O> {
     /// Takes every death that can be known now: what the kernel queued before a request was sent is seen
     /// before that request is served.
     pub(crate) fn see_deaths(&mut self, sources: &[Source]) {
-        let mut ended = Vec::new();
-        let mut overflow = false;
-        let drained = self.watch.drain(|event| match event {
-            Drained::Closed(watch) => ended.push(watch),
-            Drained::Ended(_) => {}
-            Drained::Overflow => overflow = true,
-        });
-        if let Err(errno) = drained {
-            tracing::warn!(errno = errno.name(), "the notices of closed files cannot be read");
-            overflow = true;
-        }
-        for watch in ended {
-            match self.watched.get(&watch) {
-                Some(Watched::Table(client)) => self.gone(*client),
-                Some(Watched::Released(object)) => self.releases.doubt(*object),
-                None => {}
+        let closed = self.os.closed();
+        for watch in closed.watches {
+            if let Some(watched) = self.watched.get(&watch).copied() {
+                self.doubts.raise(watched);
+                self.ask(watched);
             }
         }
-        if overflow {
+        if closed.overflow {
             tracing::warn!("the kernel dropped notices of closed files; every process is asked");
             self.ask_everybody();
         }
@@ -54,7 +33,9 @@ impl Broker {
             if let Source::Process(client) = source {
                 self.gone(*client);
                 if let Some((pid, pidfd)) = self.leaving.remove(client) {
-                    self.events.remove(&pidfd);
+                    self.os.ignore(&pidfd);
+                    self.closing.push(pidfd);
+                    self.dirty.clients.insert(*client);
                     self.exited(pid);
                 }
             }
@@ -62,22 +43,41 @@ impl Broker {
         self.settle_deaths();
     }
 
-    fn ask_everybody(&mut self) {
+    /// Asks about every client and every released object.
+    pub(crate) fn ask_everybody(&mut self) {
         let clients: Vec<_> = self.clients.keys().copied().collect();
         for client in clients {
-            if !self.still_maps(client) {
-                self.gone(client);
-            }
+            self.doubts.raise(Watched::Table(client));
+            self.ask_table(client);
         }
-        self.releases.doubt_all();
+        let held: Vec<_> = self.held.keys().copied().collect();
+        held.into_iter().for_each(|object| self.doubts.raise(Watched::Released(object)));
+    }
+
+    /// A description of a client's table has gone. It may have been a second one: then the client lives.
+    pub(crate) fn ask_table(&mut self, id: ClientId) {
+        let watched = Watched::Table(id);
+        let Some(client) = self.clients.get(&id) else { return self.doubts.settle(watched) };
+        let only_ours = match self.os.is_unused(&client.file) {
+            Ok(unused) => unused,
+            Err(errno) => {
+                tracing::debug!(errno = errno.name(), "no lease to be had; the process's maps are asked");
+                !self.still_maps(id)
+            }
+        };
+        if only_ours {
+            self.doubts.settle(watched);
+            self.gone(id);
+        } else {
+            let noticed = client.watch.is_some();
+            self.doubts.wait(watched, noticed);
+        }
     }
 
     /// Watches a description no longer.
     pub(crate) fn unwatch(&mut self, watch: WatchId) {
         self.watched.remove(&watch);
-        if let Err(errno) = self.watch.remove(watch) {
-            tracing::debug!(errno = errno.name(), "it was not watched any more");
-        }
+        self.os.unwatch(watch);
     }
 
     /// A socket hung up. The process may have closed it and live on.
@@ -89,6 +89,7 @@ impl Broker {
             && known.connection == Some(id)
         {
             known.connection = None;
+            self.dirty.clients.insert(client);
         }
         let unwatched = self.clients.get(&client).is_some_and(|known| known.watch.is_none());
         if unwatched && !self.still_maps(client) {
@@ -97,36 +98,40 @@ impl Broker {
         }
     }
 
-    /// Closes a connection and undoes what it left half done.
+    /// Closes a connection.
     pub(crate) fn close(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
-        self.events.remove(&connection.socket);
-        for ticket in connection.tickets {
-            let effects = self.namespace.settle(ticket, Err(Errno::ECONNRESET), now());
-            self.carry_out_alone(effects);
-        }
+        self.os.ignore(&connection.socket);
+        self.closing.push(connection.socket);
+        self.dirty.connections.insert(id);
     }
 
     /// A process image ended: its table goes, and its attaches with it.
-    fn gone(&mut self, id: ClientId) {
+    pub(crate) fn gone(&mut self, id: ClientId) {
         self.harvest(id);
         let Some(client) = self.clients.remove(&id) else { return };
+        self.dirty.clients.insert(id);
         if let Some(watch) = client.watch {
             self.unwatch(watch);
         }
         if let Some(connection) = client.connection {
             self.close(connection);
         }
-        self.calls[shmfs_abi::CallName::Shmdt as usize] += client.table.detaches();
-        self.calls[shmfs_abi::CallName::ShmOpen as usize] += client.table.opens();
+        if let Some(ticket) = client.ticket {
+            let effects = self.namespace.settle(ticket, Err(Errno::ECONNRESET));
+            self.carry_out_alone(effects);
+        }
+        self.count_call(CallName::Shmdt, client.table.detaches());
+        self.count_call(CallName::ShmOpen, client.table.opens());
         let pid = client.pid().unwrap_or_default();
         tracing::debug!(pid = pid.0, "a process ended");
         for (slot, object, count) in client.table.used() {
             if self.namespace.segment_object(slot) == Some(object) {
                 self.touched.insert(slot);
-                self.namespace.observe(Event::Died { slot, object, pid, count }, now());
+                self.observe(Event::Died { slot, object, pid, count });
             }
         }
+        self.closing.push(client.file);
         match client.pidfd {
             // An exec ends an image too, and an exit ends the image first: the pidfd tells when the process has.
             Some(pidfd) => drop(self.leaving.insert(id, (pid, pidfd))),
@@ -136,8 +141,10 @@ impl Broker {
 
     /// A process has ended for good: what it created may go with it (`shm_rmid_forced`).
     fn exited(&mut self, pid: Pid) {
-        let effects = self.namespace.observe(Event::Exited { pid }, now());
-        self.carry_out_alone(effects);
+        if pid != Pid(0) {
+            self.observe(Event::Exited { pid });
+            self.reap();
+        }
     }
 
     /// The last detaches that only this process's table remembers are counted before it goes.
@@ -157,7 +164,7 @@ impl Broker {
     }
 
     /// Counts anew every segment that a death has touched; a marked one may be destroyed by it.
-    fn settle_deaths(&mut self) {
+    pub(crate) fn settle_deaths(&mut self) {
         while let Some(slot) = self.touched.pop_first() {
             let effects = self.recount(slot);
             self.carry_out_alone(effects);
@@ -168,35 +175,9 @@ impl Broker {
     fn still_maps(&self, client: ClientId) -> bool {
         let Some(client) = self.clients.get(&client) else { return false };
         match client.pid() {
-            Some(pid) => maps_inode(pid, client.table_ino),
+            Some(pid) => self.os.maps(pid, client.identity.ino),
             // An unborn child: its parent's answer, or its own first word, is still to come.
             None => client.connection.is_some(),
         }
-    }
-}
-
-/// Whether a process maps the memfd with this inode number (proc_pid_maps(5)).
-fn maps_inode(pid: Pid, ino: u64) -> bool {
-    let Ok(maps) = std::fs::File::open(format!("/proc/{}/maps", pid.0)) else { return false };
-    let number = ino.to_string();
-    BufReader::new(maps)
-        .lines()
-        .take(MAPS_LINES)
-        .map_while(Result::ok)
-        .any(|line| line.split_ascii_whitespace().nth(4) == Some(&number) && line.contains("/memfd:"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mapped_memfd_is_found_and_another_is_not() {
-        let (file, table) = shmfs_index::Table::create(ClientId(1), 2).unwrap();
-        let ino = shmfs_sys::fd::facts(&file).unwrap().identity.ino;
-        let this = Pid(std::process::id() as i32);
-        assert!(maps_inode(this, ino));
-        drop(table);
-        assert!(!maps_inode(this, ino));
     }
 }

@@ -1,35 +1,47 @@
-//! What the engine wants done, carried out one by one.
+//! What the engine wants done: at once where nobody sees it, or else after the commit.
 
 use crate::answer::Outgoing;
-use crate::backing::Wish;
-use crate::broker::{Broker, now};
-use crate::events::ConnectionId;
-use rustix::fd::AsFd;
-use shmfs_abi::{ClientId, Errno, OpenFlags, Ticket};
+use crate::broker::Broker;
+use crate::os::{AttachTable, Os, Wish};
+use crate::transaction::Todo;
+use shmfs_abi::{ClientId, Errno, Ticket};
 use shmfs_core::{Effect, Facts};
-use shmfs_sys::{fd, memfd};
+use shmfs_journal::{ConnectionId, Intent};
+use shmfs_sys::fd;
 use std::collections::VecDeque;
 
 /// Who asked, and what goes back to them.
-pub(crate) struct Exchange<'a> {
+pub(crate) struct Exchange<'a, O: Os> {
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) client: Option<ClientId>,
-    pub(crate) out: &'a mut Outgoing,
+    pub(crate) out: &'a mut Outgoing<O>,
 }
 
-impl Broker {
-    /// Carries out the effects of a call in their order. The first that fails is settled as a failure, and the
-    /// call with it.
+impl<O: Os> Broker<O> {
+    /// Carries out the effects of a call in their order. With the first that fails the call has failed, and what it
+    /// has made goes again.
     pub(crate) fn carry_out(
         &mut self,
         effects: Vec<Effect>,
-        exchange: &mut Exchange<'_>,
+        exchange: &mut Exchange<'_, O>,
     ) -> Result<(), Errno> {
+        let todo = self.todo.len();
+        let mut made = None;
         let mut waiting = VecDeque::from(effects);
         while let Some(effect) = waiting.pop_front() {
-            let next = self.carry_out_one(effect, exchange)?;
-            for effect in next.into_iter().rev() {
-                waiting.push_front(effect);
+            if let Effect::Make { ticket, .. } = effect {
+                made = Some(ticket);
+            }
+            match self.carry_out_one(effect, exchange) {
+                Ok(next) => next.into_iter().rev().for_each(|effect| waiting.push_front(effect)),
+                Err(errno) => {
+                    self.todo.truncate(todo);
+                    if let Some(ticket) = made {
+                        let effects = self.namespace.settle(ticket, Err(errno));
+                        self.carry_out_alone(effects);
+                    }
+                    return Err(errno);
+                }
             }
         }
         Ok(())
@@ -40,85 +52,90 @@ impl Broker {
         if effects.is_empty() {
             return;
         }
-        let mut out = Outgoing::default();
+        let mut out = Outgoing::none();
         let mut exchange = Exchange { connection: None, client: None, out: &mut out };
         if let Err(errno) = self.carry_out(effects, &mut exchange) {
             tracing::warn!(errno = errno.name(), "an effect of an event failed");
         }
     }
 
-    fn carry_out_one(&mut self, effect: Effect, exchange: &mut Exchange<'_>) -> Result<Vec<Effect>, Errno> {
+    fn carry_out_one(
+        &mut self,
+        effect: Effect,
+        exchange: &mut Exchange<'_, O>,
+    ) -> Result<Vec<Effect>, Errno> {
+        let asked = exchange.connection.is_some();
         match effect {
-            Effect::Make { ticket, object, backing, huge_log2, size, name, uid, gid, mode, populate } => {
-                let wish = Wish { backing, huge_log2, size, name, uid, gid, mode, populate };
-                let made = self.backings.make(object, &wish);
-                self.settle(ticket, made)
-            }
-            Effect::Link { ticket, object, name } => {
-                let linked = self.backings.link(object, &name).and_then(|()| self.backings.facts(object));
-                self.forget(ticket, exchange);
-                self.settle(ticket, linked)
+            Effect::Make { ticket, object, backing, huge_log2, size, uid, gid, mode, populate } => {
+                let wish = Wish { backing, huge_log2, size, uid, gid, mode, populate };
+                if populate {
+                    self.set_long(true);
+                }
+                let made = self.backings.make(&mut self.os, object, &wish);
+                if populate {
+                    self.set_long(false);
+                }
+                return self.settle(ticket, made);
             }
             Effect::Give { object, flags } => {
-                let opened = self.backings.open(object, flags)?;
-                exchange.out.carry(opened)?;
-                Ok(Vec::new())
-            }
-            Effect::Introduce { object, slot, removed } => {
-                let client = exchange.client.and_then(|id| self.clients.get(&id)).ok_or(Errno::ESRCH)?;
-                client.table.attach(slot, object);
-                if removed {
-                    client.table.mark_removed(slot, object);
-                }
-                Ok(Vec::new())
-            }
-            Effect::Rename { object, from, to, flags, .. } => {
-                self.backings.rename(object, &from, &to, flags).map(|()| Vec::new())
-            }
-            Effect::LinkName { object, from, to } => {
-                self.backings.link_name(object, &from, &to).map(|()| Vec::new())
+                let opened = self.backings.open(&mut self.os, object, flags)?;
+                exchange.out.give(opened, object, flags)?;
             }
             Effect::Lock { ticket, object, lock } => {
-                let locked = self.backings.lock(object, lock).and_then(|()| self.backings.facts(object));
-                self.settle(ticket, locked)
+                let locked = self.backings.lock(&mut self.os, object, lock);
+                let locked = locked.and_then(|()| self.backings.facts(&self.os, object));
+                return self.settle(ticket, locked);
             }
             Effect::Populate { object, size } => {
-                self.backings.populate(object, size)?;
+                self.set_long(true);
+                let populated = self.os.populate(&self.backings.stored(object)?.fd, size);
+                self.set_long(false);
+                populated?;
                 self.measure(object);
-                Ok(Vec::new())
             }
-            Effect::Hear { file } => self.hear(file, exchange).map(|()| Vec::new()),
-            Effect::Resize { size } => {
-                self.backings.resize(size);
-                Ok(Vec::new())
-            }
-            Effect::Unlink { object, name } => self.backings.unlink(object, &name).map(|()| Vec::new()),
-            Effect::Own { object, uid, gid, mode } => {
-                self.backings.own(object, uid, gid, mode).map(|()| Vec::new())
-            }
-            Effect::Truncate { object, size } => {
-                self.backings.truncate(object, size)?;
-                self.measure(object);
-                Ok(Vec::new())
-            }
-            Effect::Mark { object, slot } => {
-                for client in self.clients.values() {
-                    client.table.mark_removed(slot, object);
-                }
-                Ok(self.recount(slot))
-            }
-            Effect::Release { object } => Ok(self.release(object)),
+            Effect::Hear { file } => self.hear(file, exchange)?,
             Effect::Text(text) => {
-                let file = memfd::of_text(c"shmfs-text", text.as_bytes())?;
-                exchange.out.carry(fd::reopen(file.as_fd(), OpenFlags::empty())?)?;
-                Ok(Vec::new())
+                let file = self.os.text(&text)?;
+                exchange.out.carry(file)?;
             }
+            Effect::Release { object } => self.todo.push(Todo::Release(object)),
+            Effect::Introduce { object, slot, removed } => {
+                let id = exchange.client.ok_or(Errno::ESRCH)?;
+                let client = self.clients.get(&id).ok_or(Errno::ESRCH)?;
+                // The client waits for its answer and changes no count meanwhile.
+                let count = client.table.count(slot, object).checked_add(1).ok_or(Errno::ENOMEM)?;
+                self.intend(Intent::Introduce { client: id, slot, object, count, removed }, asked);
+            }
+            Effect::Link { ticket, object, name } => {
+                self.intend(Intent::Link { ticket, object, name }, asked);
+            }
+            Effect::Rename { object, from, to, flags, .. } => {
+                self.intend(Intent::Rename { object, from, to, flags }, asked);
+            }
+            Effect::LinkName { object, from, to } => {
+                self.intend(Intent::LinkName { object, from, to }, asked);
+            }
+            Effect::Unlink { object, name } => self.intend(Intent::Unlink { object, name }, asked),
+            Effect::Own { object, uid, gid, mode } => {
+                self.intend(Intent::Own { object, uid, gid, mode }, asked)
+            }
+            Effect::Truncate { object } => {
+                let changed = self.os.changed(&self.backings.stored(object)?.fd)?;
+                self.intend(Intent::Truncate { object, changed }, asked);
+            }
+            Effect::Mark { object, slot } => self.intend(Intent::Mark { object, slot }, asked),
+            Effect::Resize { size } => self.intend(Intent::Resize { bytes: size.0 }, asked),
         }
+        Ok(Vec::new())
+    }
+
+    fn intend(&mut self, intent: Intent, asked: bool) {
+        self.todo.push(Todo::Do { intent, asked });
     }
 
     fn settle(&mut self, ticket: Ticket, outcome: Result<fd::Facts, Errno>) -> Result<Vec<Effect>, Errno> {
         let facts = outcome.map(|facts| Facts { size: facts.size, allocated: facts.allocated });
-        let effects = self.namespace.settle(ticket, facts, now());
+        let effects = self.namespace.settle(ticket, facts);
         match outcome {
             Ok(_) => Ok(effects),
             Err(errno) => {

@@ -1,17 +1,18 @@
 //! What can go wrong with a broker as a whole, in words for a person.
 
 use shmfs_abi::Errno;
+use shmfs_journal::Broken;
 use std::path::PathBuf;
 
 /// A broker that could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The store's directory already has a living broker.
-    #[error("the store at {dir} already runs, its broker is process {pid}")]
+    #[error("the store at {dir} already runs, process {pid} keeps it")]
     Taken {
         /// The store's directory.
         dir: PathBuf,
-        /// The process that serves it.
+        /// The process that keeps it.
         pid: u32,
     },
     /// The directory, the socket or another file could not be made.
@@ -33,6 +34,15 @@ pub enum StartError {
         /// Its errno.
         errno: Errno,
     },
+    /// The journal cannot be read.
+    #[error("the store cannot be taken over: {0}")]
+    Journal(Broken),
+    /// The journal's records do not belong together.
+    #[error("the store cannot be taken over, its journal is damaged: {0}")]
+    Damaged(&'static str),
+    /// What was left to do could not be done.
+    #[error("the store cannot be taken over: {0}")]
+    Run(Box<RunError>),
 }
 
 /// A broker that had to stop.
@@ -41,6 +51,9 @@ pub enum RunError {
     /// Waiting for events failed.
     #[error("waiting for events failed: {0}")]
     Wait(std::io::Error),
+    /// The journal could not grow.
+    #[error("the journal cannot be written: {}", .0.name())]
+    Journal(Errno),
 }
 
 impl StartError {

@@ -1,70 +1,79 @@
-//! How a connection becomes somebody: hello, fork, birth, and its end.
+//! How a connection becomes somebody: hello, fork, birth.
 
-use crate::answer::{Answered, Outgoing};
-use crate::broker::{Broker, now};
+use crate::admission;
+use crate::answer::{Outcome, Outgoing};
+use crate::broker::Broker;
 use crate::client::Client;
-use crate::connection::{Connection, Role};
-use crate::credentials;
-use crate::death::Watched;
-use crate::events::{ConnectionId, Source};
-use rustix::fd::{AsFd, OwnedFd};
+use crate::connection::Connection;
+use crate::doubt::Watched;
+use crate::os::{AttachTable, Os};
+use crate::source::Source;
 use shmfs_abi::{CallName, ClientId, Cred, Errno, OpenFlags, Pid, limits};
 use shmfs_core::Event;
-use shmfs_index::Table;
-use shmfs_sys::socket::{self, Peer};
-use shmfs_sys::{fd, process};
+use shmfs_journal::{ConnectionId, Role};
+use shmfs_sys::socket::Peer;
 use shmfs_wire::{Hello, Response, Role as Wanted, Welcome};
 
-impl Broker {
+impl<O: Os> Broker<O> {
     /// The first message of a connection: admits it and gives a client process its table.
-    pub(crate) fn hello(&mut self, id: ConnectionId, hello: &Hello, out: &mut Outgoing) -> Answered {
-        let Some(connection) = self.connections.get(&id) else { return Answered::Hangup("it is gone") };
-        if connection.role != Role::Stranger {
-            return Answered::Hangup("it said hello twice");
-        }
-        let Ok(peer) = socket::peer(&connection.socket) else {
-            return Answered::Hangup("it has no credentials");
+    pub(crate) fn hello(&mut self, id: ConnectionId, hello: &Hello, out: &mut Outgoing<O>) -> Outcome {
+        let Some(connection) = self.connections.get(&id) else { return Outcome::Hangup("it is gone") };
+        let Ok(cred) = self.os.credentials(&connection.socket) else {
+            return Outcome::Hangup("it has no credentials");
         };
-        let cred = credentials::of(&connection.socket, &peer);
-        if !self.admission.admits(cred.uid, hello.token, self.owner) {
+        let owner = self.record.image.owner.0;
+        if !admission::admits(&self.record.admission, cred.uid, hello.token, owner) {
             tracing::info!(pid = cred.pid.0, uid = cred.uid.0, "not admitted to this store");
-            return Answered::refused(Errno::EACCES, "this store does not admit the caller");
+            return Outcome::refused(Errno::EACCES, "this store does not admit the caller");
         }
-        let welcomed = match (hello.role, hello.resume) {
-            (Wanted::Visitor, _) => Ok((Role::Visitor, ClientId(0), 0)),
+        let role = match (hello.role, hello.resume) {
+            (Wanted::Visitor, _) => Ok(Role::Visitor),
             (Wanted::Client, Some((client, cookie))) => self.resume(id, client, cookie, cred.pid),
             (Wanted::Client, None) => self.register(id, cred.pid, out),
         };
-        let (role, client, cookie) = match welcomed {
-            Ok(welcomed) => welcomed,
-            Err(errno) => return Answered::refused(errno, "the process cannot be registered"),
+        let role = match role {
+            Ok(role) => role,
+            Err(errno) => return Outcome::refused(errno, "the process cannot be registered"),
         };
-        if let (Role::Client(_), Some(root)) = (role, self.backings.root()) {
-            // Without it the client asks for it when it needs it.
-            let given = root.and_then(|root| out.carry(root));
-            let _ = given.inspect_err(|errno| tracing::warn!(errno = errno.name(), "no root for a client"));
-        }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.role = role;
             connection.cred = Some(cred);
+            self.dirty.connections.insert(id);
         }
-        Answered::Say(Response::Welcome(Welcome {
-            client,
-            cookie,
-            tmpfs_dev: self.backings.posix_dev(),
-            pid: cred.pid,
-        }))
+        self.welcome(role, cred.pid, out)
+    }
+
+    /// Hello came a second time: the answer was lost with the broker that gave it.
+    pub(crate) fn welcome_again(&mut self, id: ConnectionId, out: &mut Outgoing<O>) -> Outcome {
+        let Some(connection) = self.connections.get(&id) else { return Outcome::Nothing };
+        let (role, pid) = (connection.role, connection.cred.map_or(Pid(0), |cred| cred.pid));
+        if let Some(client) = connection.client().and_then(|client| self.clients.get(&client)) {
+            let given = self.os.open(&client.file, OpenFlags::RDWR).and_then(|table| out.carry(table));
+            if let Err(errno) = given {
+                return Outcome::refused(errno, "the process cannot be registered");
+            }
+        }
+        self.welcome(role, pid, out)
+    }
+
+    fn welcome(&mut self, role: Role, pid: Pid, out: &mut Outgoing<O>) -> Outcome {
+        let known = match role {
+            Role::Client(id) => self.clients.get(&id).map(|client| (id, client.cookie)),
+            _ => None,
+        };
+        if let (Role::Client(_), Some(hidden)) = (role, &self.backings.hidden) {
+            // Without it the client asks for it when it needs it.
+            let given = self.os.root(hidden).and_then(|root| out.carry(root));
+            let _ = given.inspect_err(|errno| tracing::warn!(errno = errno.name(), "no root for a client"));
+        }
+        let (client, cookie) = known.unwrap_or_default();
+        let tmpfs_dev = self.backings.posix_dev();
+        Outcome::Say(Response::Welcome(Welcome { client, cookie, tmpfs_dev, pid }))
     }
 
     /// A client process that lost its socket, or changed its user, takes its table up again. The cookie proves it;
     /// a child whose first word was lost has no number in its table yet.
-    fn resume(
-        &mut self,
-        id: ConnectionId,
-        client: ClientId,
-        cookie: u64,
-        pid: Pid,
-    ) -> Result<(Role, ClientId, u64), Errno> {
+    fn resume(&mut self, id: ConnectionId, client: ClientId, cookie: u64, pid: Pid) -> Result<Role, Errno> {
         let known = self.clients.get(&client).filter(|known| known.cookie == cookie);
         let known = known.filter(|known| known.pid().is_none_or(|known| known == pid)).ok_or(Errno::ESRCH)?;
         let former = known.connection;
@@ -77,23 +86,18 @@ impl Broker {
         if let Some(known) = self.clients.get_mut(&client) {
             known.connection = Some(id);
         }
-        Ok((Role::Client(client), client, cookie))
+        self.dirty.clients.insert(client);
+        Ok(Role::Client(client))
     }
 
     /// A new client process: its table, with a description of its own that goes out with the answer.
-    fn register(
-        &mut self,
-        id: ConnectionId,
-        pid: Pid,
-        out: &mut Outgoing,
-    ) -> Result<(Role, ClientId, u64), Errno> {
+    fn register(&mut self, id: ConnectionId, pid: Pid, out: &mut Outgoing<O>) -> Result<Role, Errno> {
         let (client, given) = self.new_client(Some(pid))?;
         self.mark_ahead(client);
         let known = self.clients.get_mut(&client).ok_or(Errno::ESRCH)?;
         known.connection = Some(id);
-        let cookie = known.cookie;
         out.carry(given)?;
-        Ok((Role::Client(client), client, cookie))
+        Ok(Role::Client(client))
     }
 
     /// A copy of a process that nobody announced writes what it inherited into its rows by itself: they carry
@@ -105,23 +109,34 @@ impl Broker {
         }
     }
 
-    fn new_client(&mut self, pid: Option<Pid>) -> Result<(ClientId, OwnedFd), Errno> {
+    fn new_client(&mut self, pid: Option<Pid>) -> Result<(ClientId, O::Fd), Errno> {
         if self.clients.len() >= limits::CLIENTS {
             tracing::warn!(limit = limits::CLIENTS, "too many client processes");
             return Err(Errno::EAGAIN);
         }
-        let id = ClientId(self.next_client);
-        self.next_client += 1;
-        let cookie = random()?;
-        let (file, table) = Table::create(id, cookie)?;
-        let given = fd::reopen(file.as_fd(), OpenFlags::RDWR)?;
-        let watch = self.watch.add_close(file.as_fd()).ok();
+        let id = ClientId(self.record.next_client);
+        let cookie = self.os.random()?;
+        let (file, table) = self.os.make_table(id, cookie)?;
+        let given = self.os.open(&file, OpenFlags::RDWR)?;
+        let identity = self.os.facts(&file)?.identity;
+        let watch = self.os.watch_close(&file).ok();
         if let Some(watch) = watch {
             self.watched.insert(watch, Watched::Table(id));
         }
-        let table_ino = fd::facts(&file)?.identity.ino;
-        let client = Client { cookie, table, table_ino, watch, pidfd: None, connection: None };
+        self.record.next_client += 1;
+        let client = Client {
+            cookie,
+            table,
+            file,
+            identity,
+            watch,
+            pidfd: None,
+            connection: None,
+            ticket: None,
+            answered: None,
+        };
         self.clients.insert(id, client);
+        self.dirty.clients.insert(id);
         if let Some(pid) = pid {
             self.name_process(id, pid);
         }
@@ -134,41 +149,44 @@ impl Broker {
         if let Some(client) = self.clients.get_mut(&id) {
             client.table.set_pid(pid);
             client.pidfd = pidfd;
+            self.dirty.clients.insert(id);
         }
     }
 
-    fn watch_process(&self, client: ClientId, pid: Pid) -> Option<OwnedFd> {
-        let pidfd = process::pidfd(pid)
-            .inspect_err(|errno| tracing::debug!(pid = pid.0, errno = errno.name(), "no pidfd"))
-            .ok()?;
-        self.events.add(&pidfd, Source::Process(client)).ok()?;
+    fn watch_process(&mut self, client: ClientId, pid: Pid) -> Option<O::Fd> {
+        let pidfd = self.os.pidfd(pid);
+        let pidfd =
+            pidfd.inspect_err(|errno| tracing::debug!(pid = pid.0, errno = errno.name(), "no pidfd")).ok()?;
+        self.os.listen_to(&pidfd, Source::Process(client)).ok()?;
         Some(pidfd)
     }
 
     /// Before a fork: a table with the parent's counts, and a socket, both for the child.
-    pub(crate) fn fork(&mut self, parent: ClientId, cred: &Cred, out: &mut Outgoing) -> Answered {
-        self.calls[CallName::Fork as usize] += 1;
+    pub(crate) fn fork(&mut self, parent: ClientId, cred: &Cred, out: &mut Outgoing<O>) -> Outcome {
+        self.count_call(CallName::Fork, 1);
         match self.prepare_child(parent, cred, out) {
-            Ok(()) => Answered::Say(Response::Forked),
-            Err(errno) => Answered::refused(errno, "the child cannot be registered"),
+            Ok(()) => Outcome::Say(Response::Forked),
+            Err(errno) => Outcome::refused(errno, "the child cannot be registered"),
         }
     }
 
-    fn prepare_child(&mut self, parent: ClientId, cred: &Cred, out: &mut Outgoing) -> Result<(), Errno> {
-        let (ours, theirs) = socket::pair()?;
+    fn prepare_child(&mut self, parent: ClientId, cred: &Cred, out: &mut Outgoing<O>) -> Result<(), Errno> {
+        let (ours, theirs) = self.os.pair()?;
         let (child, table) = self.new_client(None)?;
         let connection = self.connect(Connection::new(ours, Role::Unborn(child), Some(*cred)));
         let (Some(parent), Some(born)) = (self.clients.get(&parent), self.clients.get(&child)) else {
             return Err(Errno::ESRCH);
         };
         born.table.copy_counts_from(&parent.table);
-        let attached: Vec<_> = parent.table.used().map(|(slot, object, _)| (slot, object)).collect();
+        let attached = parent.table.used();
         if let Some(born) = self.clients.get_mut(&child) {
             born.connection = connection;
         }
-        for (slot, object) in attached {
+        self.dirty.clients.insert(child);
+        self.dirty.connections.extend(connection);
+        for (slot, object, _) in attached {
             if self.namespace.segment_object(slot) == Some(object) {
-                self.namespace.observe(Event::Forked { slot, parent: cred.pid }, now());
+                self.observe(Event::Forked { slot, parent: cred.pid });
             }
         }
         out.carry(table)?;
@@ -176,21 +194,14 @@ impl Broker {
     }
 
     /// The child's first word, on the socket that was made for it: the kernel says which process it is.
-    pub(crate) fn born(&mut self, id: ConnectionId, sender: &Peer) -> Answered {
-        let Some(connection) = self.connections.get_mut(&id) else { return Answered::Nothing };
-        let Role::Unborn(child) = connection.role else { return Answered::Hangup("it was born twice") };
+    pub(crate) fn born(&mut self, id: ConnectionId, sender: &Peer) -> Outcome {
+        let Some(connection) = self.connections.get_mut(&id) else { return Outcome::Nothing };
+        let Role::Unborn(child) = connection.role else { return Outcome::Hangup("it was born twice") };
         connection.role = Role::Client(child);
         // The child has its parent's credentials: nothing ran in it before this message.
         connection.cred = connection.cred.map(|parent| Cred { pid: sender.pid, ..parent });
+        self.dirty.connections.insert(id);
         self.name_process(child, sender.pid);
-        Answered::Nothing
-    }
-}
-
-fn random() -> Result<u64, Errno> {
-    let mut bytes = [0; 8];
-    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
-        Ok(8) => Ok(u64::from_ne_bytes(bytes)),
-        _ => Err(Errno::EAGAIN),
+        Outcome::Nothing
     }
 }

@@ -5,15 +5,15 @@
 //!
 //! Owns: the pipes, the reading of numbers.
 //! Leaves to others: what a limit may be (the engine).
-//! Not done: telling the writer that its value is refused; it is logged.
+//! Not done: telling the writer that its value is refused; it is logged. A value that a broker has read when it is killed,
+//! and has not committed, is lost.
 
-use crate::broker::{Broker, now};
+use crate::broker::Broker;
 use crate::effects::Exchange;
-use crate::events::Source;
-use rustix::fd::OwnedFd;
-use rustix::pipe::{PipeFlags, pipe_with};
+use crate::os::Os;
+use crate::source::Source;
 use shmfs_abi::{Call, Cred, Errno, LimitsChange, ProcFile};
-use std::collections::HashMap;
+use shmfs_journal::{Record, RecordId, WriterRecord};
 
 /// Pipes that may be open at once.
 const WRITERS: usize = 64;
@@ -21,32 +21,26 @@ const WRITERS: usize = 64;
 /// Bytes of one value, with white space around it.
 const VALUE_BYTES: usize = 64;
 
-/// The pipes on which limits are written.
-#[derive(Default)]
-pub(crate) struct Writers {
-    next: u64,
-    open: HashMap<u64, Writer>,
+/// A pipe on which a limit is written.
+pub(crate) struct Writer<O: Os> {
+    pub(crate) pipe: O::Fd,
+    pub(crate) file: ProcFile,
+    pub(crate) cred: Cred,
 }
 
-struct Writer {
-    pipe: OwnedFd,
-    file: ProcFile,
-    cred: Cred,
-}
-
-impl Broker {
+impl<O: Os> Broker<O> {
     /// Opens a pipe for the caller, who may set what `file` says.
-    pub(crate) fn hear(&mut self, file: ProcFile, exchange: &mut Exchange<'_>) -> Result<(), Errno> {
+    pub(crate) fn hear(&mut self, file: ProcFile, exchange: &mut Exchange<'_, O>) -> Result<(), Errno> {
         let cred = exchange.connection.and_then(|id| self.connections.get(&id)?.cred).ok_or(Errno::ESRCH)?;
-        if self.writers.open.len() >= WRITERS {
+        if self.writers.len() >= WRITERS {
             return Err(Errno::ENFILE);
         }
-        let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
-        let (pipe, end) = pipe_with(flags).map_err(|error| Errno(error.raw_os_error()))?;
-        let id = self.writers.next;
-        self.writers.next += 1;
-        self.events.add(&pipe, Source::Writer(id))?;
-        self.writers.open.insert(id, Writer { pipe, file, cred });
+        let (pipe, end) = self.os.pipe()?;
+        let id = self.record.next_writer;
+        self.os.listen_to(&pipe, Source::Writer(id))?;
+        self.record.next_writer += 1;
+        self.writers.insert(id, Writer { pipe, file, cred });
+        self.dirty.writers.insert(id);
         exchange.out.carry(end)
     }
 
@@ -60,23 +54,29 @@ impl Broker {
     }
 
     fn hear_writer(&mut self, id: u64) {
-        let Some(Writer { pipe, file, cred }) = self.writers.open.get(&id) else { return };
+        let Some(Writer { pipe, file, cred }) = self.writers.get(&id) else { return };
         let (file, cred) = (*file, *cred);
         let mut bytes = [0; VALUE_BYTES];
-        match rustix::io::read(pipe, &mut bytes) {
+        match self.os.read(pipe, &mut bytes) {
             Ok(len) if len > 0 => match change(file, &bytes[..len]) {
                 Some(change) => self.set_by_writer(&cred, change),
                 None => {
                     tracing::warn!(pid = cred.pid.0, ?file, "what was written is no number; it is dropped")
                 }
             },
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-            Ok(_) | Err(_) => drop(self.writers.open.remove(&id)),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Ok(_) | Err(_) => {
+                if let Some(writer) = self.writers.remove(&id) {
+                    self.os.ignore(&writer.pipe);
+                    self.closing.push(writer.pipe);
+                    self.dirty.writers.insert(id);
+                }
+            }
         }
     }
 
     fn set_by_writer(&mut self, cred: &Cred, change: LimitsChange) {
-        match self.namespace.call(cred, Call::SetLimits { change }, now()) {
+        match self.namespace.call(cred, Call::SetLimits { change }, self.os.now()) {
             Ok(answer) => self.carry_out_alone(answer.effects),
             Err(refusal) => {
                 tracing::warn!(
@@ -87,6 +87,21 @@ impl Broker {
                 );
             }
         }
+    }
+
+    /// Writes what has changed among them into the journal.
+    pub(crate) fn write_writers(&mut self) -> Result<(), Errno> {
+        while let Some(id) = self.dirty.writers.pop_first() {
+            match self.writers.get(&id) {
+                Some(Writer { pipe, file, cred }) => {
+                    let pipe = self.os.number(pipe);
+                    let record = WriterRecord { writer: id, pipe, file: *file, cred: *cred };
+                    self.journal.put(&Record::Writer(record))?;
+                }
+                None => self.journal.remove(RecordId::Writer(id))?,
+            }
+        }
+        Ok(())
     }
 }
 

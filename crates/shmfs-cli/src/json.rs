@@ -34,6 +34,9 @@ pub(crate) struct UsageJson {
     backing: &'static str,
     objects: ObjectsJson,
     created: CreatedJson,
+    broker: i32,
+    keeper: Option<i32>,
+    restarts: u64,
     calls: BTreeMap<&'static str, u64>,
 }
 
@@ -85,6 +88,9 @@ impl From<&Usage> for UsageJson {
                 objects: usage.created.objects,
                 semaphores: usage.created.semaphores,
             },
+            broker: usage.broker.0,
+            keeper: (usage.keeper.0 != 0).then_some(usage.keeper.0),
+            restarts: usage.restarts,
             calls: CallName::ALL.iter().map(|name| name.text()).zip(usage.calls).collect(),
         }
     }
@@ -166,6 +172,9 @@ pub(crate) mod tests {
             unnamed: 0,
             created: Created { segments: 3, objects: 1, semaphores: 0 },
             clients: 2,
+            restarts: 1,
+            broker: Pid(4713),
+            keeper: Pid(4710),
             calls,
         }
     }
@@ -192,6 +201,9 @@ pub(crate) mod tests {
         assert_eq!(value["objects"], serde_json::json!({"sysv": 1, "posix": 1}));
         assert_eq!(value["created"]["segments"], 3);
         assert_eq!(value["backing"], "hidden-tmpfs");
+        assert_eq!([&value["broker"], &value["keeper"], &value["restarts"]], [4713, 4710, 1]);
+        let alone = Usage { keeper: Pid(0), ..usage() };
+        assert!(serde_json::to_value(UsageJson::from(&alone)).unwrap()["keeper"].is_null());
         let sizes = ["size_bytes", "used_bytes", "allocated_bytes", "peak_bytes"].map(|key| &value[key]);
         assert_eq!(sizes, [4_u64 << 30, 1 << 30, 8192, 2 << 30].map(serde_json::Value::from).each_ref());
     }

@@ -1,39 +1,42 @@
-//! A broker as a process of its own: `shm` again, with the hidden command `broker`.
+//! A store's keeper as a process of its own: `shm` again, with the hidden command `broker`.
+//!
+//! The process that is started need not keep the store for ever: another may take it over. Whether a store is there, its
+//! directory tells.
 //!
 //! Its standard input is the hold, a pipe that ends when the store's command has ended. Its standard output is
 //! the readiness pipe: one line `ready`, or else a message and perhaps a hint. Neither needs a number to be
 //! passed, and neither reaches the command, whose own are the person's.
 
 use crate::failure::{Failure, RUN_FAILED};
-use crate::log::ENV_LOG;
+use crate::keep::Charge;
 use crate::preload::{self, ENV_PRELOAD};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use shmfs_abi::store::{ENV_STORE, ENV_TOKEN, Token};
+use shmfs_abi::store::{ENV_STORE, ENV_TOKEN, PID_FILE, Token};
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, PipeWriter, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::{env, time::Duration};
+use std::time::{Duration, Instant};
+use std::{env, fs};
 
 /// The word that says: the socket is there.
 pub(crate) const READY: &str = "ready";
 
-/// Bytes of what a broker may say before it is ready.
+/// Bytes of what a keeper may say before it is ready.
 const SAID_BYTES: u64 = 16 << 10;
 
-/// What a broker is to serve.
+/// What is to be served.
 pub(crate) struct Order<'a> {
     /// The store's directory.
     pub(crate) dir: &'a Path,
-    /// Its size in bytes.
-    pub(crate) size: u64,
-    /// Whether pages are charged in place of sizes.
-    pub(crate) sparse: bool,
-    /// Whether every page is made when its size is charged.
-    pub(crate) reserve: bool,
+    /// What it may hold.
+    pub(crate) charge: Charge,
+    /// Whether what nobody uses and whose creator has died is removed.
+    pub(crate) reap: bool,
     /// Who may enter.
     pub(crate) open_to: OpenTo,
     /// When it ends.
@@ -61,17 +64,17 @@ pub(crate) enum Ends {
     WithCommand,
 }
 
-/// A broker that is ready.
+/// A store that is ready.
 pub(crate) struct Launched {
     child: Child,
     hold: Option<PipeWriter>,
+    dir: PathBuf,
 }
 
-/// Starts a broker and waits until programs can connect.
+/// Starts a keeper and waits until programs can connect.
 pub(crate) fn launch(order: Order<'_>) -> Result<Launched, Failure> {
-    let failed = |error: io::Error| {
-        Failure::new(format!("cannot start the store's broker: {error}")).status(RUN_FAILED)
-    };
+    let failed =
+        |error: io::Error| Failure::new(format!("cannot start the store: {error}")).status(RUN_FAILED);
     let (held, hold) = io::pipe().map_err(failed)?;
     let (readiness, ready) = io::pipe().map_err(failed)?;
     let mut command = command(&order);
@@ -93,7 +96,7 @@ pub(crate) fn launch(order: Order<'_>) -> Result<Launched, Failure> {
     // Our copies of its ends of the pipes go with it.
     drop(command);
     match refusal(readiness) {
-        None => Ok(Launched { child, hold }),
+        None => Ok(Launched { child, hold, dir: order.dir.to_owned() }),
         Some(failure) => {
             drop(hold);
             drop(child.wait());
@@ -105,12 +108,12 @@ pub(crate) fn launch(order: Order<'_>) -> Result<Launched, Failure> {
 fn command(order: &Order<'_>) -> Command {
     // The file that runs, though another may lie at its path by now.
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("shm").arg("broker").arg("--dir").arg(order.dir).args(["--size", &order.size.to_string()]);
-    if order.sparse {
-        command.arg("--sparse");
-    }
-    if order.reserve {
-        command.arg("--reserve");
+    let Charge { size, sparse, reserve } = order.charge;
+    command.arg0("shm").arg("broker").arg("--dir").arg(order.dir).args(["--size", &size.to_string()]);
+    for (wanted, option) in [(sparse, "--sparse"), (reserve, "--reserve"), (order.reap, "--reap")] {
+        if wanted {
+            command.arg(option);
+        }
     }
     // The broker must not be served by itself, nor by the store around it.
     command.env_remove(ENV_STORE).env_remove(ENV_TOKEN).env_remove(ENV_PRELOAD).current_dir("/");
@@ -129,9 +132,7 @@ fn command(order: &Order<'_>) -> Command {
     }
     match order.ends {
         Ends::WhenTold => {
-            if env::var_os(ENV_LOG).is_none() {
-                command.env(ENV_LOG, "info");
-            }
+            command.args(["--log", "info"]);
         }
         Ends::WithLastClient => {
             command.arg("--hold");
@@ -143,7 +144,7 @@ fn command(order: &Order<'_>) -> Command {
     command
 }
 
-/// Reads from the readiness pipe; nothing when the broker is ready.
+/// Reads from the readiness pipe; nothing when the store is ready.
 fn refusal(readiness: impl Read) -> Option<Failure> {
     let mut lines = BufReader::new(readiness.take(SAID_BYTES)).lines().map_while(Result::ok);
     let said = lines.next();
@@ -156,31 +157,46 @@ fn refusal(readiness: impl Read) -> Option<Failure> {
                 None => failure,
             })
         }
-        None => Some(Failure::new("the store's broker ended before it was ready").status(RUN_FAILED)),
+        None => Some(Failure::new("the store's keeper ended before it was ready").status(RUN_FAILED)),
     }
 }
 
 impl Launched {
-    /// The broker's process id.
+    /// The process that was started.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// How the broker has ended, if it has.
+    /// How the process that was started has ended, if it has. The store may be kept by another.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Lets go of the hold, and waits for the broker's end at most `patience`: clients may keep it.
+    /// Lets go of the hold, and waits for the store's end at most `patience`: clients may keep it.
     pub(crate) fn release(mut self, patience: Duration) {
         drop(self.hold.take());
-        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else { return };
-        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-        let timeout =
-            Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: i64::from(patience.subsec_nanos()) };
-        let _ = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout));
+        let deadline = Instant::now() + patience;
+        while let Some(keeper) = keeper(&self.dir) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !await_end(&keeper, left) {
+                break;
+            }
+            // Ended by now, unless it handed the store over: then the file names another.
+        }
         drop(self.child.try_wait());
     }
+}
+
+/// The process that keeps the store in `dir`; nothing if none does.
+fn keeper(dir: &Path) -> Option<OwnedFd> {
+    let pid = fs::read_to_string(dir.join(PID_FILE)).ok()?.trim().parse().ok()?;
+    pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+}
+
+/// Waits for a process's end; false if it lives on.
+fn await_end(process: &OwnedFd, patience: Duration) -> bool {
+    let patience = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: patience.subsec_nanos().into() };
+    poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&patience)).is_ok_and(|ended| ended > 0)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! `shm`: see, limit, keep and clean shared memory, and run programs on it.
 //!
-//! Owns: the command line, what is printed, where a store is found, the life of a private store's broker as a
-//! process, the laying of the preload.
-//! Leaves to others: serving (`shmfs-broker`), asking (`shmfs-client`).
+//! Owns: the command line, what is printed, where a store is found, the life of a private store as processes, the
+//! laying of the preload.
+//! Leaves to others: serving (`shmfs-broker`), keeping (`shmfs-keeper`), asking (`shmfs-client`).
 
 mod clock;
 mod commands;
 mod failure;
 mod json;
+mod keep;
 mod launch;
 mod limits;
 mod listing;
@@ -16,6 +17,7 @@ mod output;
 mod places;
 mod preload;
 mod program;
+mod replace;
 mod report;
 mod signals;
 mod size;

@@ -14,11 +14,14 @@ use shmfs_sys::lock::Lock;
 /// # Errors
 /// Besides what a call says itself, each can fail with
 /// `ENOSYS` where the process has no store, or is a child of vfork;
-/// `ECONNREFUSED` where the store is gone, for good or when it was asked;
-/// `ECONNRESET` where the connection broke and the call may have been done;
+/// `ECONNREFUSED` where the store is gone, before it was asked or after;
 /// `EACCES` where the store does not admit this user;
 /// `EMFILE`, `ENFILE` or `ENOMEM` where the process or the system has no descriptor or memory left;
-/// `EPROTO` where the broker speaks nonsense. No call ever goes to the kernel's own shared memory instead.
+/// `EPROTO` where the broker speaks another version of the protocol, or nonsense. No call ever goes to the
+/// kernel's own shared memory instead.
+///
+/// A broker that is killed and followed by another is no error: the call waits for that one's answer, and is
+/// done once.
 pub struct Client {
     pub(crate) state: Lock<State>,
     armed: AtomicBool,

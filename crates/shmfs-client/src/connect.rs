@@ -6,7 +6,7 @@
 use crate::{
     attach,
     kept::Kept,
-    session::{self, Session},
+    session::{self, FIRST_WORDS, Lost, Session},
     settings::Settings,
     state::State,
 };
@@ -17,6 +17,9 @@ use shmfs_sys::{
     socket::{self, Fds},
 };
 use shmfs_wire::{Hello, Refused, Request, Response, Role, Welcome};
+
+/// Connections that one message may use up.
+pub(crate) const ATTEMPTS: usize = 16;
 
 /// What the broker knows this process by.
 pub(crate) struct Registration {
@@ -35,7 +38,7 @@ pub(crate) struct Registration {
 pub(crate) enum Failure {
     /// The broker said no.
     Refused(Refused),
-    /// The broker cannot be asked, or nobody knows what it did.
+    /// There is no broker to ask, or none that can be understood.
     Broken(Errno),
 }
 
@@ -57,22 +60,25 @@ pub(crate) struct Begun {
     pub(crate) fds: Fds,
 }
 
-/// Connects to the socket at `path` and says hello.
+/// Connects to the socket at `path` and says hello. A broker that is killed before it knows of a connection leaves it
+/// to be closed by the next one: then it is made again. Where nothing listens the store is gone.
 #[allow(
     clippy::result_large_err,
     reason = "no heap to put the reason on; it lives on the stack for a moment"
 )]
 pub(crate) fn begin(path: &[u8], hello: Hello) -> Result<Begun, Failure> {
     let user = session::user();
-    let socket = socket::connect(path).and_then(Kept::new).map_err(Failure::Broken)?;
-    let mut session = Session::new(socket, user);
-    match session.exchange(&Request::Hello(hello), &[]) {
-        Ok((Response::Welcome(welcome), fds)) => Ok(Begun { session, welcome, fds }),
-        Ok((Response::Refused(refused), _)) => Err(Failure::Refused(refused)),
-        Ok(_) => Err(Failure::Broken(Errno::EPROTO)),
-        Err(session::Lost::Nonsense) => Err(Failure::Broken(Errno::EPROTO)),
-        Err(_) => Err(Failure::Broken(Errno::ECONNREFUSED)),
+    for _ in 0..ATTEMPTS {
+        let socket = socket::connect(path).and_then(Kept::new).map_err(Failure::Broken)?;
+        let mut session = Session::new(socket, user);
+        match session.exchange(FIRST_WORDS, &Request::Hello(hello), &[]) {
+            Ok((Response::Welcome(welcome), fds)) => return Ok(Begun { session, welcome, fds }),
+            Ok((Response::Refused(refused), _)) => return Err(Failure::Refused(refused)),
+            Ok(_) | Err(Lost::Nonsense) => return Err(Failure::Broken(Errno::EPROTO)),
+            Err(Lost::Unsent | Lost::Unanswered) => {}
+        }
     }
+    Err(Failure::Broken(Errno::ECONNREFUSED))
 }
 
 impl State {

@@ -15,17 +15,14 @@
 
 use crate::{
     Client,
-    connect::Registration,
+    connect::{ATTEMPTS, Registration},
     kept::Kept,
-    session::Session,
+    session::{FIRST_WORDS, Lost, Session},
     state::{State, Whose},
 };
 use shmfs_index::Table;
 use shmfs_sys::process;
 use shmfs_wire::{Request, Response};
-
-/// Tries to fetch what the child needs: a second connection where the first has broken.
-const ATTEMPTS: usize = 2;
 
 /// The first process of a pid namespace, which the broker outside sees under another number.
 const FIRST: i32 = 1;
@@ -62,16 +59,24 @@ impl State {
         if self.whose() != Whose::Ours || self.registration.is_none() {
             return;
         }
+        // A number as calls have: a second answer, which a broker may send, is not taken for another fork's.
+        let number = self.next_number();
         for _ in 0..ATTEMPTS {
             let Ok(session) = self.session() else { return };
-            match session.exchange(&Request::Fork, &[]) {
+            let answer = session.exchange(number, &Request::Fork, &[]);
+            self.heard(number, &answer);
+            match answer {
                 Ok((Response::Forked, [Some(table), Some(socket)])) => {
                     let mapped = Table::open(table).and_then(|table| Ok((table, Kept::new(socket)?)));
                     self.unborn = mapped.map(|(table, socket)| Unborn { table, socket }).ok();
                     return;
                 }
                 // Another table that is never used ends with its description.
-                Err(_) | Ok((Response::Reconnect, _)) => self.session = None,
+                Ok((Response::Reconnect, _)) | Err(Lost::Unsent | Lost::Unanswered) => self.session = None,
+                Err(Lost::Nonsense) => {
+                    self.session = None;
+                    return;
+                }
                 Ok(_) => return,
             }
         }
@@ -95,7 +100,7 @@ impl State {
         self.registration = Some(Registration { client: table.client(), cookie: table.cookie(), table });
         let mut session = Session::new(socket, user);
         // Without it the child is known by its table, and says who it is when it connects again.
-        if session.tell(&Request::Born).is_ok() {
+        if session.tell(FIRST_WORDS, &Request::Born).is_ok() {
             self.session = Some(session);
         }
     }

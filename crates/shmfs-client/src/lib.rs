@@ -7,10 +7,12 @@
 //! All state is behind one lock, which is held, with signals blocked, while a message is under way. Nothing
 //! here touches errno or the program's heap.
 //!
-//! Owns: the connection, the registration, the list of attaches and of open semaphores.
+//! The broker may be killed at any moment: the next one answers, and each call is done once (`ask`).
+//!
+//! Owns: the connection, the registration, the numbers of calls, the list of attaches and of open semaphores.
 //! Leaves to others: every rule of a call (`shmfs-core`), C (`shmfs-preload`), which store it is (`Settings`).
-//! Not done: retries that are exactly once. A call that may have been done when the connection broke is
-//! repeated only if doing it twice is the same as doing it once; otherwise it is `ECONNRESET`.
+//! Not done: what a store that is gone for good did with a call that it did not answer cannot be known; the call fails
+//! with `ECONNREFUSED`, or is asked again in the store that has taken its place.
 //! A process that another thread copies by raw clone in the midst of a call may inherit a half-made entry.
 //! The first call of a process that is made in a vfork child gives the store to that child.
 #![no_std]

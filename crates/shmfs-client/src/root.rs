@@ -6,7 +6,7 @@
 //! Owns: the descriptor, which can be found without the lock; its renewal when the program closed it.
 //! Leaves to others: what is looked up (`shmfs-preload`).
 //! Not done: a store whose POSIX objects are memfds has no such directory: `ENOSYS`. The descriptor keeps the files
-//! of a store whose broker was killed, until the process ends.
+//! of a store that is gone, until the process ends.
 
 use crate::{Client, kept::Kept, state::State};
 use core::sync::atomic::{

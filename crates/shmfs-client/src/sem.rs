@@ -97,6 +97,8 @@ impl State {
     ) -> Result<usize, Errno> {
         self.semaphores.reserve()?;
         let flags = creatable(flags, value)?;
+        // The C library opens a file: Linux takes its number before it looks (`do_sys_openat2`, fs/open.c).
+        self.session()?.probe_number()?;
         for _ in 0..ATTEMPTS {
             let answer = match self.ask(Call::SemOpen { name, flags: flags.asked, mode }) {
                 // Only a semaphore that exists could have been opened with such a value.
@@ -146,10 +148,8 @@ impl State {
             let identity = fd::facts(&fd)?.identity;
             map_semaphore(&fd).map(|address| (address, identity))
         });
-        let (address, identity) = prepared.inspect_err(|_| {
-            // The broker drops what a connection left unpublished when that ends.
-            self.session = None;
-        })?;
+        // What was not published the broker gives up with this client's next `SemOpen`, or with the client.
+        let (address, identity) = prepared?;
         init(address, value);
         let published = self.ask_done(Call::SemPublish { ticket });
         if let Err(errno) = published {

@@ -1,15 +1,25 @@
 //! One connection: a socket that the program may close at any time, and the messages on it.
 //!
-//! Owns: the sequence numbers.
-//! Leaves to others: who connects (`connect`), what is repeated when it breaks (`ask`).
+//! A broker that is killed breaks no connection: the next one answers on it, and may answer again what was answered
+//! before.
+//!
+//! Owns: which answer belongs to a request.
+//! Leaves to others: who connects (`connect`), the numbers of requests (`state`), what is repeated when a connection
+//! breaks (`ask`).
 
 use crate::kept::Kept;
+use core::cmp::Ordering::{Equal, Greater, Less};
 use shmfs_abi::{Errno, Gid, Uid};
 use shmfs_sys::{
     BorrowedFd, fd, process,
     socket::{self, Fds},
 };
-use shmfs_wire::{MESSAGE_BYTES, Request, Response, decode_response, encode_request};
+use shmfs_wire::{
+    MESSAGE_BYTES, Malformed, Request, Response, decode_foreign_response, decode_response, encode_request,
+};
+
+/// The number of `Hello` and `Born`, which belong to no client yet. Calls begin at 1.
+pub(crate) const FIRST_WORDS: u64 = 0;
 
 /// A connection of this process, as the user that it was then.
 pub(crate) struct Session {
@@ -17,17 +27,16 @@ pub(crate) struct Session {
     /// A duplicate of the socket, whose number is given up for a moment when a process has no other left.
     spare: Option<Kept>,
     user: (Uid, Gid),
-    seq: u64,
 }
 
 /// Why there is no response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lost {
-    /// The broker cannot have read the request.
-    Unread,
-    /// The request may have been read and done.
-    Unknown,
-    /// What came back is no response to it.
+    /// The request could not be sent: nobody has read it.
+    Unsent,
+    /// The connection ended without the answer: the request may have been done.
+    Unanswered,
+    /// What came back is no answer to it.
     Nonsense,
 }
 
@@ -40,7 +49,7 @@ impl Session {
     /// A connection that `user` made.
     pub(crate) fn new(socket: Kept, user: (Uid, Gid)) -> Session {
         let spare = socket.duplicate();
-        Session { socket, spare, user, seq: 0 }
+        Session { socket, spare, user }
     }
 
     /// Makes room for one descriptor; says whether there was any to make.
@@ -72,39 +81,59 @@ impl Session {
     }
 
     /// Says something that has no answer.
-    pub(crate) fn tell(&mut self, request: &Request) -> Result<(), Lost> {
-        self.send(request, &[])
+    pub(crate) fn tell(&mut self, seq: u64, request: &Request) -> Result<(), Lost> {
+        self.send(seq, request, &[])
     }
 
-    /// Asks and waits for the answer. Signals do not end the wait.
+    /// Asks under the number `seq` and waits for the answer to it, as long as it takes: a broker that is killed is
+    /// followed by one that answers. Signals do not end the wait. Answers to lower numbers were repeated by such a
+    /// broker, which cannot know that they had arrived; they are dropped with their descriptors.
     pub(crate) fn exchange(
         &mut self,
+        seq: u64,
         request: &Request,
         fds: &[BorrowedFd<'_>],
     ) -> Result<(Response, Fds), Lost> {
-        self.send(request, fds)?;
-        let mut buffer = [0; MESSAGE_BYTES];
-        let socket = self.socket.lend().map_err(|_| Lost::Unknown)?;
-        let received = match socket::receive(socket, &mut buffer, true) {
-            Ok(received) if received.len > 0 => received,
-            // The broker's end closed with the request still in its queue (`unix_release_sock`,
-            // net/unix/af_unix.c).
-            Err(Errno::ECONNRESET) => return Err(Lost::Unread),
-            Ok(_) | Err(_) => return Err(Lost::Unknown),
-        };
-        let bytes = buffer.get(..received.len).unwrap_or_default();
-        match decode_response(bytes) {
-            Ok((seq, response)) if seq == self.seq => Ok((response, received.fds)),
-            Ok(_) | Err(_) => Err(Lost::Nonsense),
+        self.send(seq, request, fds)?;
+        let socket = self.socket.lend().map_err(|_| Lost::Unanswered)?;
+        loop {
+            let mut buffer = [0; MESSAGE_BYTES];
+            let received = match socket::receive(socket, &mut buffer, true) {
+                Ok(received) if received.len > 0 => received,
+                // ECONNRESET: with the request unread, or looked at and done (`unix_release_sock`,
+                // net/unix/af_unix.c).
+                Ok(_) | Err(_) => return Err(Lost::Unanswered),
+            };
+            let bytes = buffer.get(..received.len).unwrap_or_default();
+            let (heard, response) = read(bytes, request).ok_or(Lost::Nonsense)?;
+            match (heard.cmp(&seq), response) {
+                (Less, _) => {}
+                (Equal, Some(response)) => return Ok((response, received.fds)),
+                (Equal, None) | (Greater, _) => return Err(Lost::Nonsense),
+            }
         }
     }
 
-    fn send(&mut self, request: &Request, fds: &[BorrowedFd<'_>]) -> Result<(), Lost> {
+    fn send(&mut self, seq: u64, request: &Request, fds: &[BorrowedFd<'_>]) -> Result<(), Lost> {
         let mut buffer = [0; MESSAGE_BYTES];
-        self.seq = self.seq.wrapping_add(1);
-        let len = encode_request(request, self.seq, &mut buffer);
-        let socket = self.socket.lend().map_err(|_| Lost::Unread)?;
+        let len = encode_request(request, seq, &mut buffer);
+        let socket = self.socket.lend().map_err(|_| Lost::Unsent)?;
         // A message goes whole or not at all.
-        socket::send(socket, buffer.get(..len).unwrap_or_default(), fds, true).map_err(|_| Lost::Unread)
+        socket::send(socket, buffer.get(..len).unwrap_or_default(), fds, true).map_err(|_| Lost::Unsent)
+    }
+}
+
+/// The number of an answer, and what it says if that can be understood. A broker of another version may say what
+/// every version has; nothing for bytes that are no message.
+fn read(bytes: &[u8], request: &Request) -> Option<(u64, Option<Response>)> {
+    match decode_response(bytes) {
+        Ok((seq, response)) => Some((seq, Some(response))),
+        Err(Malformed::Version(_)) => {
+            let (seq, response) = decode_foreign_response(bytes)?;
+            let may_come =
+                |response: &Response| request.is_frozen() || matches!(response, Response::Refused(_));
+            Some((seq, response.filter(may_come)))
+        }
+        Err(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that a process knows of its store, and whether it still is the process that learned it.
 //!
-//! Owns: the process's identity.
+//! Owns: the process's identity, the numbers of its calls.
 //! Leaves to others: what the parts mean.
 
 use crate::{
@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) same_numbers: bool,
     pub(crate) session: Option<Session>,
     pub(crate) registration: Option<Registration>,
+    /// The number of the last call of this client, over all its connections.
+    number: u64,
     /// `st_dev` of POSIX objects; 0 until the first connection.
     pub(crate) tmpfs_dev: u64,
     /// Whether the store has a hidden tmpfs.
@@ -63,6 +65,7 @@ impl State {
             same_numbers: false,
             session: None,
             registration: None,
+            number: 0,
             tmpfs_dev: 0,
             hidden: false,
             root: None,
@@ -111,9 +114,17 @@ impl State {
             parents.table.forget();
         }
         self.unborn = None;
+        // The copy becomes a client of its own, whose calls begin at 1.
+        self.number = 0;
         if let Some(mark) = self.mark {
             self.take(mark);
         }
+    }
+
+    /// The number of the next call, by which the broker knows it when it is repeated.
+    pub(crate) const fn next_number(&mut self) -> u64 {
+        self.number = self.number.wrapping_add(1);
+        self.number
     }
 
     fn take(&mut self, mark: ForkMark) {
@@ -129,5 +140,21 @@ impl State {
         let settings = (self.source)()?;
         self.settings = Some(settings);
         Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_numbers_its_own_calls() {
+        let mut state = State::new(|| Err(Errno::ENOSYS));
+        state.claim().unwrap();
+        assert_eq!([state.next_number(), state.next_number()], [1, 2]);
+        state.claim().unwrap();
+        assert_eq!(state.next_number(), 3, "it is the same process");
+        state.leave_parent();
+        assert_eq!(state.next_number(), 1);
     }
 }

@@ -4,9 +4,8 @@ mod mock;
 
 use mock::Fault;
 use shmfs_abi::{ByteLen, Call, Errno, ObjectId, OpenFlags};
-use shmfs_client::Visitor;
 use shmfs_sys::{AsFd, AsRawFd, fd, memfd, process};
-use std::{cell::Cell, os::unix::ffi::OsStrExt};
+use std::cell::Cell;
 
 const CREAT: i32 = 0o100;
 const EXCL: i32 = 0o200;
@@ -112,18 +111,4 @@ fn a_bad_value_is_refused_only_to_a_new_semaphore() {
     assert_eq!(client.sem_open(b"/v", CREAT, 0o600, u32::MAX, &init), Err(Errno::EINVAL));
     let address = client.sem_open(b"/v", CREAT, 0o600, 1, &init).unwrap();
     assert_eq!(client.sem_open(b"/v", CREAT, 0o600, u32::MAX, &init), Ok(address));
-}
-
-#[test]
-fn a_visitor_asks_and_hears_refusals() {
-    let mock = mock::Mock::start("visitor");
-    let path = mock.dir.join("socket");
-    let mut visitor = Visitor::connect(path.as_os_str().as_bytes(), None).unwrap();
-    let refused = visitor.call(Call::Usage).unwrap_err();
-    assert_eq!((refused.errno, refused.reason.as_str()), (Errno::ENOSYS, "no"));
-    mock.plan(0, Fault::Unanswered);
-    assert_eq!(visitor.call(Call::Usage).unwrap_err().errno, Errno::ECONNRESET);
-    assert_eq!(visitor.call(Call::Usage).unwrap_err().errno, Errno::ECONNREFUSED);
-    mock.vanish();
-    assert_eq!(Visitor::connect(path.as_os_str().as_bytes(), None).err(), Some(Errno::ENOENT));
 }

@@ -9,7 +9,8 @@ use shmfs_abi::{ByteLen, Errno, PageCount, Result, Shortage, refuse};
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     limit: PageCount,
-    used: PageCount,
+    /// Sizes can be set through descriptors as large as numbers go: their sum needs more.
+    used: u128,
     peak: PageCount,
 }
 
@@ -17,10 +18,21 @@ impl Account {
     /// Nothing charged; a part of a page in the limit is not used.
     pub(crate) fn new(limit: ByteLen) -> Account {
         let limit = PageCount(limit.0 / shmfs_abi::PAGE_SIZE);
-        Account { limit, used: PageCount(0), peak: PageCount(0) }
+        Account { limit, used: 0, peak: PageCount(0) }
     }
 
+    /// The account that had this peak.
+    pub(crate) fn restore(limit: PageCount, used: u128, peak: PageCount) -> Account {
+        Account { limit, used, peak }
+    }
+
+    /// What is charged, or as much of it as a number holds.
     pub(crate) fn used(&self) -> PageCount {
+        PageCount(u64::try_from(self.used).unwrap_or(u64::MAX))
+    }
+
+    /// The sum of all charges.
+    pub(crate) fn sum(&self) -> u128 {
         self.used
     }
 
@@ -35,7 +47,7 @@ impl Account {
     /// Sets another limit. What is charged already stays.
     pub(crate) fn resize(&mut self, limit: ByteLen) -> Result<()> {
         let limit = PageCount(limit.0 / shmfs_abi::PAGE_SIZE);
-        if limit < self.used {
+        if limit < self.used() {
             return refuse(Errno::EINVAL, "more is in use than the new size");
         }
         self.limit = limit;
@@ -44,7 +56,7 @@ impl Account {
 
     /// Refuses what the limit cannot give (`shmem_inode_acct_blocks`, mm/shmem.c; there at first touch).
     pub(crate) fn admit(&self, pages: PageCount) -> Result<()> {
-        let free = self.limit.0.saturating_sub(self.used.0);
+        let free = self.limit.0.saturating_sub(self.used().0);
         if pages.0 <= free {
             return Ok(());
         }
@@ -58,14 +70,15 @@ impl Account {
 
     /// Charges pages that were admitted, or that exist although nobody asked: the limit does not bind here.
     pub(crate) fn charge(&mut self, pages: PageCount) {
-        self.used.0 = self.used.0.saturating_add(pages.0);
-        self.peak = self.peak.max(self.used);
+        self.used += u128::from(pages.0);
+        self.peak = self.peak.max(self.used());
     }
 
     /// Gives pages back.
     pub(crate) fn uncharge(&mut self, pages: PageCount) {
+        let pages = u128::from(pages.0);
         assert!(pages <= self.used, "more is given back than was charged");
-        self.used.0 -= pages.0;
+        self.used -= pages;
     }
 }
 

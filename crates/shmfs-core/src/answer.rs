@@ -36,9 +36,8 @@ pub struct Facts {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "fields are named after their types")]
 pub enum Effect {
-    /// Make the backing of a pending object, then settle the ticket; only then the reply may go out.
+    /// Make the backing of a pending object, without a name, then settle the ticket; only then the reply may go out.
     /// Owner first, mode second: a change of owner clears the set-id bits.
-    /// No name: a segment, or a semaphore before it is published.
     Make {
         ticket: Ticket,
         object: ObjectId,
@@ -46,7 +45,6 @@ pub enum Effect {
         /// With `Backing::Huge`: the logarithm of the page size.
         huge_log2: u32,
         size: ByteLen,
-        name: Option<Name>,
         uid: Uid,
         gid: Gid,
         mode: u32,
@@ -57,7 +55,7 @@ pub enum Effect {
     Give { object: ObjectId, flags: OpenFlags },
     /// Raise the count in the caller's row of its attach table, and mark the row where the segment is removed.
     Introduce { object: ObjectId, slot: Slot, removed: bool },
-    /// Give the backing file its name, then settle the ticket.
+    /// Give the backing file its name, then settle the ticket. Until then the name is taken and finds nothing.
     Link { ticket: Ticket, object: ObjectId, name: Name },
     /// Rename the backing file; `replaced` loses the name `to`. `flags` as of renameat2(2).
     Rename { object: ObjectId, from: Name, to: Name, flags: u32, replaced: Option<ObjectId> },
@@ -75,8 +73,8 @@ pub enum Effect {
     Unlink { object: ObjectId, name: Name },
     /// Mirror owner and mode on the backing inode.
     Own { object: ObjectId, uid: Uid, gid: Gid, mode: u32 },
-    /// Cut the object to this size.
-    Truncate { object: ObjectId, size: ByteLen },
+    /// Cut the object to nothing.
+    Truncate { object: ObjectId },
     /// Set the mark of removal in the row `slot` of every attach table, fence, count again, and report it by
     /// [`Event::Counted`].
     Mark { object: ObjectId, slot: Slot },
@@ -102,8 +100,10 @@ pub enum Event {
     Unused { object: ObjectId },
     /// A process that attaches this segment forked; a [`Event::Counted`] tells the new count.
     Forked { slot: Slot, parent: Pid },
-    /// A process ended, whatever it had attached.
+    /// A process ended, whatever it had attached: what it created is orphaned.
     Exited { pid: Pid },
+    /// Nobody uses this orphan (`Namespace::orphans`): it goes, as by `unlink` of each name or by `IPC_RMID`.
+    Reaped { object: ObjectId },
     /// A process ended with `count` attaches of this segment. Has no effects: a [`Event::Counted`] is to
     /// follow, which may destroy the segment.
     Died { slot: Slot, object: ObjectId, pid: Pid, count: u32 },

@@ -14,6 +14,21 @@ pub(crate) struct SlotCursor {
 }
 
 impl SlotCursor {
+    /// The cursor that stood so; nothing where none can.
+    pub(crate) fn restore((next, last, seq): (u32, Option<u32>, u16)) -> Option<SlotCursor> {
+        let stands = next <= limits::SLOTS
+            && last.is_none_or(|last| last < limits::SLOTS)
+            && u32::from(seq) < limits::SEQS - 1;
+        stands.then_some(SlotCursor { next, last, seq })
+    }
+
+    /// How it stands.
+    pub(crate) fn image(&self) -> (u32, Option<u32>, u16) {
+        (self.next, self.last, self.seq)
+    }
+}
+
+impl SlotCursor {
     /// The next free slot and its sequence number, or nothing when every slot is taken
     /// (`ipc_idr_alloc`, ipc/util.c; `idr_alloc_cyclic`, lib/idr.c).
     pub(crate) fn allocate(&mut self, in_use: usize, taken: impl Fn(Slot) -> bool) -> Option<(Slot, u16)> {
@@ -45,6 +60,20 @@ impl SlotCursor {
 pub(crate) struct Counter(u64);
 
 impl Counter {
+    /// One whose last number was this.
+    pub(crate) fn after(last: u64) -> Counter {
+        Counter(last)
+    }
+
+    pub(crate) fn last(&self) -> u64 {
+        self.0
+    }
+
+    /// The number that `next` will give.
+    pub(crate) fn upcoming(&self) -> u64 {
+        self.0 + 1
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 += 1;
         self.0

@@ -8,7 +8,7 @@
 use shmfs_abi::{Cred, Gid, Pid, Time, Uid};
 
 /// Who owns an object.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Inode {
     pub(crate) uid: Uid,
     pub(crate) gid: Gid,
@@ -17,6 +17,8 @@ pub(crate) struct Inode {
     pub(crate) links: u32,
     pub(crate) creator: Pid,
     pub(crate) created: Time,
+    /// A POSIX object's creator has ended.
+    pub(crate) orphaned: bool,
 }
 
 impl Inode {
@@ -24,6 +26,6 @@ impl Inode {
     /// root directory has no set-group-id bit; so `mode_strip_sgid` takes nothing from the mode either).
     pub(crate) fn new(caller: &Cred, mode: u32, now: Time) -> Inode {
         let Cred { uid, gid, pid, .. } = *caller;
-        Inode { uid, gid, mode: mode & 0o7777, links: 0, creator: pid, created: now }
+        Inode { uid, gid, mode: mode & 0o7777, links: 0, creator: pid, created: now, orphaned: false }
     }
 }

@@ -14,12 +14,15 @@ mod check;
 mod dentry;
 mod doors;
 mod ids;
+mod image;
 mod inode;
 mod listing;
 mod mount;
 mod namespace;
 mod object;
 mod perm;
+mod reap;
 
 pub use answer::{Answer, Effect, Event, Facts};
+pub use image::{Changes, Damage, ObjectImage, PlaceImage, SegmentImage, StoreImage};
 pub use namespace::{Config, Namespace};

@@ -2,7 +2,7 @@
 
 use crate::namespace::Namespace;
 use crate::object::{Object, Place};
-use shmfs_abi::{ByteLen, Call, CallName, Door, Kind, ObjectId, Reply, Row, Slot, Usage, limits};
+use shmfs_abi::{ByteLen, Call, CallName, Door, Kind, ObjectId, Pid, Reply, Row, Slot, Usage, limits};
 
 impl Namespace {
     /// The first object after `after` that a listing shows.
@@ -10,7 +10,7 @@ impl Namespace {
         let mut after = after;
         loop {
             after = self.objects.after(after)?;
-            if !matches!(self.objects.get(after).place, Place::Pending(_) | Place::Fresh(_)) {
+            if !matches!(self.objects.get(after).place, Place::Pending(..) | Place::Fresh(..)) {
                 return Some(after);
             }
         }
@@ -104,17 +104,21 @@ impl Namespace {
 
     /// What the engine knows of the store's use; the broker fills in clients and calls.
     pub(crate) fn usage(&self) -> Reply {
+        let allocated = self.objects.iter().map(|(_, object)| object.allocated.0);
         let mut usage = Usage {
             size: self.objects.account.limit().bytes(),
             used: self.objects.account.used().bytes(),
             peak: self.objects.account.peak().bytes(),
-            allocated: ByteLen(self.objects.iter().map(|(_, object)| object.allocated.0).sum()),
+            allocated: ByteLen(allocated.fold(0, u64::saturating_add)),
             backing: self.posix,
             sysv: 0,
             posix: 0,
             unnamed: 0,
             created: self.created,
             clients: 0,
+            restarts: 0,
+            broker: Pid(0),
+            keeper: Pid(0),
             calls: [0; CallName::ALL.len()],
         };
         for (_, object) in self.objects.iter() {
@@ -122,7 +126,7 @@ impl Namespace {
                 Place::Slot(_) => usage.sysv += 1,
                 Place::Name(_) => usage.posix += 1,
                 Place::Released => usage.unnamed += 1,
-                Place::Pending(_) | Place::Fresh(_) => {}
+                Place::Pending(..) | Place::Fresh(..) => {}
             }
         }
         Reply::Usage(usage)

@@ -34,8 +34,24 @@ impl Mount {
         (protected_regular, protected_hardlinks): (u8, bool),
         boot: Time,
     ) -> Mount {
-        let root = Inode { uid, gid, mode: 0o1777, links: 2, creator: Pid::default(), created: boot };
+        let creator = Pid::default();
+        let root = Inode { uid, gid, mode: 0o1777, links: 2, creator, created: boot, orphaned: false };
         Mount { root, names: Directory::default(), protected_regular, protected_hardlinks }
+    }
+
+    /// Who owns the root directory.
+    pub(crate) fn owner(&self) -> (Uid, Gid) {
+        (self.root.uid, self.root.gid)
+    }
+
+    /// When the store began.
+    pub(crate) fn boot(&self) -> Time {
+        self.root.created
+    }
+
+    /// fs.protected_regular and fs.protected_hardlinks.
+    pub(crate) fn protected(&self) -> (u8, bool) {
+        (self.protected_regular, self.protected_hardlinks)
     }
 
     /// The object with this name.

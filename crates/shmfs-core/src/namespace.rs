@@ -47,7 +47,9 @@ pub struct Config {
 pub(crate) enum Pending {
     /// A segment whose backing is being made.
     Segment(Slot),
-    /// An object whose backing is being made, or whose backing is being given its name.
+    /// An object whose backing is being made.
+    Object(ObjectId),
+    /// An object whose backing is being given its name.
     Name(ObjectId),
     /// A semaphore whose backing is being made.
     Fresh(ObjectId),
@@ -66,10 +68,9 @@ pub struct Namespace {
     pub(crate) pending: BTreeMap<Ticket, Pending>,
     pub(crate) created: Created,
     pub(crate) posix: Backing,
-    owner: Uid,
-    reserve: bool,
-    numbers: Counter,
-    tickets: Counter,
+    pub(crate) reserve: bool,
+    pub(crate) numbers: Counter,
+    pub(crate) tickets: Counter,
 }
 
 impl Namespace {
@@ -86,7 +87,6 @@ impl Namespace {
             pending: BTreeMap::new(),
             created: Created::default(),
             posix: config.posix,
-            owner: config.owner.0,
             reserve: config.reserve,
             numbers: Counter::default(),
             tickets: Counter::default(),
@@ -113,9 +113,9 @@ impl Namespace {
             }
             Call::ShmSet { shmid, uid, gid, mode } => {
                 let (object, mode) = self.segments.set(caller, shmid, (uid, gid, mode), now)?;
-                if let Some(found) = self.objects.find_mut(object) {
+                self.objects.change(object, |found| {
                     (found.inode.uid, found.inode.gid, found.inode.mode) = (uid, gid, mode);
-                }
+                });
                 Ok(Answer::new(Reply::Done, vec![Effect::Own { object, uid, gid, mode }]))
             }
             Call::ShmRemove { shmid } => {
@@ -154,6 +154,12 @@ impl Namespace {
                 Ok(Answer::new(Reply::Done, effect.into_iter().collect()))
             }
             Call::SetLimits { change } => self.set_limits(caller, &change),
+            Call::Replace => {
+                if !self.is_administrator(caller) {
+                    return refuse(Errno::EPERM, "only the store's owner and root may replace its broker");
+                }
+                Ok(Answer::done())
+            }
             Call::Reserve { object, size } => self.reserve(object, size, now),
             Call::Settle { object } => {
                 self.objects.settle(object);
@@ -177,13 +183,13 @@ impl Namespace {
         asked: (shmfs_abi::Key, ByteLen, shmfs_abi::GetFlags),
         now: Time,
     ) -> Result<Answer> {
-        let new = ObjectId(self.numbers.next());
+        let (new, ticket) = self.upcoming();
         let admitted = match self.segments.get(&mut self.objects, new, caller, asked, now)? {
             Got::Found(shmid) => return Ok(Answer::new(Reply::Shmid(shmid), Vec::new())),
             Got::Created(admitted) => admitted,
         };
-        let make =
-            self.make(admitted.object, Pending::Segment(admitted.slot), admitted.backing, admitted.huge_log2);
+        let pending = Pending::Segment(admitted.slot);
+        let make = self.make((new, ticket), pending, admitted.backing, admitted.huge_log2);
         Ok(Answer::new(Reply::Shmid(admitted.shmid), vec![make]))
     }
 
@@ -205,15 +211,13 @@ impl Namespace {
     }
 
     fn open(&mut self, caller: &Cred, asked: (shmfs_abi::Name, OpenFlags, u32), now: Time) -> Result<Answer> {
-        let new = ObjectId(self.numbers.next());
+        let new = self.upcoming();
         let given = asked.1 - (OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::TRUNC);
         let opened = posix::open(&mut self.mount, &mut self.objects, new, caller, asked, now)?;
         let (object, mut effects) = match opened {
-            Opened::Found { object, truncate: true } => {
-                (object, vec![Effect::Truncate { object, size: ByteLen(0) }])
-            }
+            Opened::Found { object, truncate: true } => (object, vec![Effect::Truncate { object }]),
             Opened::Found { object, truncate: false } => (object, Vec::new()),
-            Opened::Created { object, pending } => (object, vec![self.make(object, pending, self.posix, 0)]),
+            Opened::Created { object, pending } => (object, vec![self.make(new, pending, self.posix, 0)]),
         };
         effects.push(Effect::Give { object, flags: given });
         Ok(Answer::new(Reply::Opened { object }, effects))
@@ -225,15 +229,14 @@ impl Namespace {
         asked: (shmfs_abi::Name, OpenFlags, u32),
         now: Time,
     ) -> Result<Answer> {
-        let new = ObjectId(self.numbers.next());
+        let new = self.upcoming();
         let opened = posix::sem_open(&self.mount, &mut self.objects, new, caller, asked, now)?;
         let give = |object| Effect::Give { object, flags: OpenFlags::RDWR };
         match opened {
             Opened::Found { object, .. } => Ok(Answer::new(Reply::Opened { object }, vec![give(object)])),
             Opened::Created { object, pending } => {
-                let make = self.make(object, pending, self.posix, 0);
-                let Effect::Make { ticket, .. } = make else { unreachable!("making makes") };
-                Ok(Answer::new(Reply::Fresh { object, ticket }, vec![make, give(object)]))
+                let make = self.make(new, pending, self.posix, 0);
+                Ok(Answer::new(Reply::Fresh { object, ticket: new.1 }, vec![make, give(object)]))
             }
         }
     }
@@ -277,7 +280,7 @@ impl Namespace {
     }
 
     fn is_administrator(&self, caller: &Cred) -> bool {
-        caller.uid == Uid(0) || caller.uid == self.owner
+        caller.uid == Uid(0) || caller.uid == self.mount.owner().0
     }
 
     fn destroy(&mut self, slots: Vec<Slot>) -> Vec<Effect> {
@@ -322,51 +325,49 @@ impl Namespace {
         Ok(Answer::done())
     }
 
-    fn make(&mut self, object: ObjectId, pending: Pending, backing: Backing, huge_log2: u32) -> Effect {
-        let ticket = Ticket(self.tickets.next());
+    /// The numbers of what is created next, if anything is: only [`Namespace::make`] draws them.
+    fn upcoming(&self) -> (ObjectId, Ticket) {
+        (ObjectId(self.numbers.upcoming()), Ticket(self.tickets.upcoming()))
+    }
+
+    fn make(
+        &mut self,
+        (object, ticket): (ObjectId, Ticket),
+        pending: Pending,
+        backing: Backing,
+        huge_log2: u32,
+    ) -> Effect {
+        self.numbers.next();
+        self.tickets.next();
         self.pending.insert(ticket, pending);
         let made = self.objects.get(object);
-        let name = match made.place {
-            Place::Pending(name) => Some(name),
-            _ => None,
-        };
         let inode = &made.inode;
         let (size, uid, gid, mode) = (made.size, inode.uid, inode.gid, inode.mode);
-        Effect::Make {
-            ticket,
-            object,
-            backing,
-            huge_log2,
-            size,
-            name,
-            uid,
-            gid,
-            mode,
-            populate: self.reserve,
-        }
+        let populate = self.reserve;
+        Effect::Make { ticket, object, backing, huge_log2, size, uid, gid, mode, populate }
     }
 
     /// Marks an object as found nowhere.
-    fn release(&mut self, object: ObjectId) -> Effect {
-        if let Some(released) = self.objects.find_mut(object) {
-            released.place = Place::Released;
-        }
+    pub(crate) fn release(&mut self, object: ObjectId) -> Effect {
+        self.objects.change(object, |released| released.place = Place::Released);
         Effect::Release { object }
     }
 
     /// Hears how the effect with this ticket went.
-    pub fn settle(
-        &mut self,
-        ticket: Ticket,
-        outcome: std::result::Result<Facts, Errno>,
-        _now: Time,
-    ) -> Vec<Effect> {
+    pub fn settle(&mut self, ticket: Ticket, outcome: std::result::Result<Facts, Errno>) -> Vec<Effect> {
         let Some(pending) = self.pending.remove(&ticket) else { return Vec::new() };
         match (pending, outcome) {
             (Pending::Segment(slot), Ok(_)) => {
                 self.segments.made(slot);
                 self.created.segments += 1;
                 Vec::new()
+            }
+            (Pending::Object(object), Ok(_)) => {
+                let Some(Place::Pending(name, _)) = self.objects.find(object).map(|found| found.place) else {
+                    return Vec::new();
+                };
+                self.pending.insert(ticket, Pending::Name(object));
+                vec![Effect::Link { ticket, object, name }]
             }
             (Pending::Name(object), Ok(_)) => {
                 self.named(object);
@@ -378,13 +379,21 @@ impl Namespace {
             }
             (Pending::Segment(slot), Err(_)) => {
                 if let Some(object) = self.segments.forget(slot) {
-                    self.objects.remove(object);
+                    self.objects.discard(object);
                 }
                 Vec::new()
             }
-            (Pending::Name(object), Err(_)) => self.give_up_name(object),
+            (Pending::Object(object), Err(_)) => {
+                self.give_up_name(object);
+                self.objects.discard(object);
+                Vec::new()
+            }
+            (Pending::Name(object), Err(_)) => {
+                self.give_up_name(object);
+                vec![self.release(object)]
+            }
             (Pending::Fresh(object), Err(_)) => {
-                self.objects.remove(object);
+                self.objects.discard(object);
                 Vec::new()
             }
             (Pending::Unpublished(object), Err(_)) => vec![self.release(object)],
@@ -397,27 +406,24 @@ impl Namespace {
     }
 
     fn named(&mut self, object: ObjectId) {
-        let Some(named) = self.objects.find_mut(object) else { return };
-        let Place::Pending(name) = named.place else { return };
-        named.place = Place::Name(name);
-        named.inode.links = 1;
-        match named.kind {
+        let Some(named) = self.objects.find(object) else { return };
+        let Place::Pending(name, _) = named.place else { return };
+        let kind = named.kind;
+        self.objects.change(object, |named| {
+            named.place = Place::Name(name);
+            named.inode.links = 1;
+        });
+        match kind {
             Kind::Semaphore => self.created.semaphores += 1,
             Kind::Object | Kind::Segment => self.created.objects += 1,
         }
     }
 
-    /// A semaphore that was to be linked has a backing already; an object has none.
-    fn give_up_name(&mut self, object: ObjectId) -> Vec<Effect> {
-        let Some(pending) = self.objects.find(object) else { return Vec::new() };
-        if let Place::Pending(name) = pending.place {
+    /// The name of what cannot have it is free again.
+    fn give_up_name(&mut self, object: ObjectId) {
+        if let Some(Place::Pending(name, _)) = self.objects.find(object).map(|found| found.place) {
             self.mount.names.unlink(&name);
         }
-        if pending.kind == Kind::Semaphore {
-            return vec![self.release(object)];
-        }
-        self.objects.remove(object);
-        Vec::new()
     }
 
     /// Hears what happened outside.
@@ -431,12 +437,11 @@ impl Namespace {
             }
             Event::Measured { object, facts } => self.measured(object, facts, now),
             Event::Owned { object, uid, gid, mode } => {
-                if let Some(found) = self.objects.find_mut(object).filter(|found| found.kind != Kind::Segment)
-                {
-                    found.inode.uid = uid;
-                    found.inode.gid = gid;
-                    found.inode.mode = mode & 0o7777;
-                }
+                self.objects.change(object, |found| {
+                    if found.kind != Kind::Segment {
+                        (found.inode.uid, found.inode.gid, found.inode.mode) = (uid, gid, mode & 0o7777);
+                    }
+                });
             }
             Event::Unused { object } => {
                 if self.objects.find(object).is_some_and(|found| found.place == Place::Released) {
@@ -444,9 +449,11 @@ impl Namespace {
                 }
             }
             Event::Exited { pid } => {
+                self.objects.creator_ended(pid);
                 let slots = self.segments.creator_ended(pid);
                 return self.destroy(slots);
             }
+            Event::Reaped { object } => return self.reap(object),
             Event::Forked { slot, parent } => self.segments.forked(slot, parent, now),
             Event::Died { slot, object, pid, .. } => self.segments.died(slot, object, pid, now),
         }
@@ -456,12 +463,15 @@ impl Namespace {
     /// The charge of a POSIX object follows its size; a segment's size is sealed. In a sparse store both are
     /// charged for what they have in memory.
     fn measured(&mut self, object: ObjectId, facts: Facts, now: Time) {
-        let Some(found) = self.objects.find_mut(object) else { return };
-        found.allocated = facts.allocated;
-        if found.kind != Kind::Segment {
-            found.size = facts.size;
-        }
-        let charge = if self.objects.sparse { facts.allocated } else { self.objects.get(object).size };
+        self.objects.change(object, |found| {
+            // No file is larger (`MAX_LFS_FILESIZE`); what says so is not to be believed.
+            found.allocated = facts.allocated.min(ByteLen(limits::OBJECT_BYTES));
+            if found.kind != Kind::Segment {
+                found.size = facts.size.min(ByteLen(limits::OBJECT_BYTES));
+            }
+        });
+        let Some(found) = self.objects.find(object) else { return };
+        let charge = if self.objects.sparse { found.allocated } else { found.size };
         self.objects.measured(object, charge.pages(), now);
     }
 

@@ -5,18 +5,18 @@
 
 use crate::account::Account;
 use crate::inode::Inode;
-use shmfs_abi::{ByteLen, Kind, Name, ObjectId, PageCount, Result, Slot, Time};
-use std::collections::BTreeMap;
+use shmfs_abi::{ByteLen, Kind, Name, ObjectId, PageCount, Pid, Result, Slot, Ticket, Time};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where an object is found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
-    /// By this name, once its backing is made.
-    Pending(Name),
+    /// By this name, once its backing is made and has it; the ticket waits for that.
+    Pending(Name, Ticket),
     /// By this name.
     Name(Name),
-    /// Nowhere yet: a semaphore that its creator has not published under this name.
-    Fresh(Name),
+    /// Nowhere yet: a semaphore that its creator publishes under this name with this ticket.
+    Fresh(Name, Ticket),
     /// By the segment in this slot.
     Slot(Slot),
     /// Nowhere any more.
@@ -24,7 +24,7 @@ pub(crate) enum Place {
 }
 
 /// A run of pages.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Object {
     pub(crate) kind: Kind,
     pub(crate) size: ByteLen,
@@ -33,7 +33,7 @@ pub(crate) struct Object {
     pub(crate) inode: Inode,
     pub(crate) place: Place,
     /// Since when more is charged than the size shows: a program resizes a moment after it reserved.
-    reserved: Option<Time>,
+    pub(crate) reserved: Option<Time>,
 }
 
 /// How long a reservation stands against a measurement that does not show it yet, in seconds. If the program dies in
@@ -47,11 +47,15 @@ pub(crate) struct Objects {
     pub(crate) account: Account,
     /// Whether pages in memory are charged in place of sizes.
     pub(crate) sparse: bool,
+    /// Objects that have changed since changes were taken.
+    pub(crate) touched: BTreeSet<ObjectId>,
+    /// POSIX objects whose creators have not ended, with these.
+    creators: BTreeSet<(Pid, ObjectId)>,
 }
 
 impl Objects {
     pub(crate) fn new(account: Account, sparse: bool) -> Objects {
-        Objects { all: BTreeMap::new(), account, sparse }
+        Objects { all: BTreeMap::new(), account, sparse, touched: BTreeSet::new(), creators: BTreeSet::new() }
     }
 
     /// What a new object of this size is charged: in a sparse store nothing, while there is room at all.
@@ -77,8 +81,14 @@ impl Objects {
         self.all.get(&object)
     }
 
-    pub(crate) fn find_mut(&mut self, object: ObjectId) -> Option<&mut Object> {
-        self.all.get_mut(&object)
+    /// Changes an object, if it exists. What is as it was before has not changed.
+    pub(crate) fn change(&mut self, id: ObjectId, change: impl FnOnce(&mut Object)) {
+        let Some(object) = self.all.get_mut(&id) else { return };
+        let before = object.clone();
+        change(object);
+        if *object != before {
+            self.touched.insert(id);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -100,52 +110,78 @@ impl Objects {
         let pages = self.charge_of(object.size);
         self.account.charge(pages);
         object.charged = pages;
-        let former = self.all.insert(id, object);
+        let former = self.put(id, object);
         assert!(former.is_none(), "an object's number is used twice");
+        self.touched.insert(id);
         Ok(())
+    }
+
+    /// Puts an object that is charged already among the others.
+    pub(crate) fn put(&mut self, id: ObjectId, object: Object) -> Option<Object> {
+        if object.kind != Kind::Segment && !object.inode.orphaned {
+            self.creators.insert((object.inode.creator, id));
+        }
+        self.all.insert(id, object)
     }
 
     /// Charges growth that was admitted and is about to happen.
     pub(crate) fn reserve(&mut self, id: ObjectId, pages: PageCount, now: Time) {
         self.recharge(id, pages);
-        if let Some(object) = self.all.get_mut(&id) {
-            object.reserved = Some(now);
-        }
+        self.change(id, |object| object.reserved = Some(now));
     }
 
     /// No growth is under way any more.
     pub(crate) fn settle(&mut self, id: ObjectId) {
-        let Some(object) = self.all.get_mut(&id) else { return };
-        if object.reserved.take().is_some() && !self.sparse {
-            let pages = object.size.pages();
+        let Some(object) = self.all.get(&id).filter(|object| object.reserved.is_some()) else { return };
+        let pages = object.size.pages();
+        self.change(id, |object| object.reserved = None);
+        if !self.sparse {
             self.recharge(id, pages);
         }
     }
 
     /// What an object was found to cost. Less than a fresh reservation does not end it.
     pub(crate) fn measured(&mut self, id: ObjectId, pages: PageCount, now: Time) {
-        let Some(object) = self.all.get_mut(&id) else { return };
+        let Some(object) = self.all.get(&id) else { return };
         let age = object.reserved.map(|since| now.seconds.saturating_sub(since.seconds));
         if pages < object.charged && age.is_some_and(|age| (0..RESERVATION_SECONDS).contains(&age)) {
             return;
         }
-        object.reserved = None;
+        self.change(id, |object| object.reserved = None);
         self.recharge(id, pages);
     }
 
     /// Charges an object for `pages` from now on, whatever the limit says.
     fn recharge(&mut self, id: ObjectId, pages: PageCount) {
-        let Some(object) = self.all.get_mut(&id) else { return };
+        let Some(object) = self.all.get(&id) else { return };
         self.account.uncharge(object.charged);
         self.account.charge(pages);
-        object.charged = pages;
+        self.change(id, |object| object.charged = pages);
+    }
+
+    /// What this process created is nobody's creation any more.
+    pub(crate) fn creator_ended(&mut self, pid: Pid) {
+        let created = self.creators.range((pid, ObjectId(0))..=(pid, ObjectId(u64::MAX)));
+        let created: Vec<_> = created.copied().collect();
+        for entry in created {
+            self.creators.remove(&entry);
+            self.change(entry.1, |object| object.inode.orphaned = true);
+        }
     }
 
     /// Forgets an object and gives its charge back.
     pub(crate) fn remove(&mut self, id: ObjectId) {
         if let Some(object) = self.all.remove(&id) {
             self.account.uncharge(object.charged);
+            self.creators.remove(&(object.inode.creator, id));
+            self.touched.insert(id);
         }
+    }
+
+    /// Forgets an object whose backing could not be made: nobody has heard of it.
+    pub(crate) fn discard(&mut self, id: ObjectId) {
+        self.remove(id);
+        self.touched.remove(&id);
     }
 }
 

@@ -104,8 +104,8 @@ mod tests {
 
     #[track_caller]
     fn check_file(mode: u32, caller: Cred, asked: Rights, expected: bool) {
-        let inode =
-            Inode { uid: Uid(1), gid: Gid(1), mode, links: 1, creator: Pid(1), created: Time::default() };
+        let (uid, gid, creator, created) = (Uid(1), Gid(1), Pid(1), Time::default());
+        let inode = Inode { uid, gid, mode, links: 1, creator, created, orphaned: false };
         assert_eq!(file_allows(&inode, &caller, asked), expected);
     }
 

@@ -1,7 +1,7 @@
 //! Where the words of a table are.
 //!
 //! ```text
-//! page 0         header: magic, version, pid, client, cookie, detaches, opens, touched
+//! page 0         header: magic, version, pid, client, cookie, detaches, opens, heard, touched
 //! page 1 to 256  rows, 32 bytes each; row i belongs to the segment in slot i
 //! ```
 //!
@@ -34,6 +34,8 @@ pub(crate) const AT_COOKIE: usize = 24;
 pub(crate) const AT_DETACHES: usize = 32;
 /// Offset of the u64 number of objects opened without a message.
 pub(crate) const AT_OPENS: usize = 40;
+/// Offset of the u64 number of the last request whose answer the client has received.
+pub(crate) const AT_HEARD: usize = 48;
 /// Offset of four u64: the pages of rows in use.
 pub(crate) const AT_TOUCHED: usize = 64;
 

@@ -32,6 +32,12 @@ pub(crate) fn raise(count: &AtomicU32) {
     change(count, |old| old.checked_add(1));
 }
 
+/// The broker's side: lets the count be this, as often as it likes. The client waits for the broker meanwhile: a
+/// change at the same moment would be lost.
+pub(crate) fn set(count: &AtomicU32, number: u32) {
+    count.store(number, Ordering::SeqCst);
+}
+
 /// The client's side: lowers the count, then reads the mark.
 pub(crate) fn detach(count: &AtomicU32, marks: &AtomicU32) -> Detached {
     let Some(old) = change(count, |old| old.checked_sub(1)) else {
@@ -131,6 +137,31 @@ mod tests {
             let left = client.join().unwrap();
             assert_eq!(read(&row.count), 1);
             assert!(left <= 1);
+        });
+    }
+
+    /// A broker counts an attach, is killed, and the next counts it again before it answers. The client's detach after
+    /// that meets a removal as any other does.
+    #[test]
+    fn a_count_that_was_set_meets_a_removal() {
+        loom::model(|| {
+            let row = row(1);
+            set(&row.count, 2);
+            set(&row.count, 2);
+            let client = {
+                let row = row.clone();
+                thread::spawn(move || {
+                    let first = detach(&row.count, &row.marks);
+                    let last = detach(&row.count, &row.marks);
+                    assert_eq!((first.left, last.left, last.underflow), (1, 0, false));
+                    last.removed
+                })
+            };
+            mark(&row.marks);
+            let seen = read(&row.count);
+            let told = client.join().unwrap();
+            assert!(seen == 0 || told, "the segment stays for ever");
+            assert_eq!(read(&row.count), 0);
         });
     }
 

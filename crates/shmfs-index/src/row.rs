@@ -69,6 +69,10 @@ impl<'a> Row<'a> {
         protocol::raise(self.count);
     }
 
+    pub(crate) fn set_count(&self, count: u32) {
+        protocol::set(self.count, count);
+    }
+
     pub(crate) fn mark(&self) {
         protocol::mark(self.marks);
     }

@@ -8,8 +8,8 @@
 
 use crate::{
     layout::{
-        self, AT_CLIENT, AT_COOKIE, AT_DETACHES, AT_MAGIC, AT_OPENS, AT_PID, AT_TOUCHED, AT_VERSION,
-        ROWS_PER_PAGE,
+        self, AT_CLIENT, AT_COOKIE, AT_DETACHES, AT_HEARD, AT_MAGIC, AT_OPENS, AT_PID, AT_TOUCHED,
+        AT_VERSION, ROWS_PER_PAGE,
     },
     protocol::Detached,
     row::Row,
@@ -96,6 +96,17 @@ impl Table {
         row.raise();
     }
 
+    /// Lets the row of `slot` count exactly `count` attaches of `object`, however often it is said: what a broker says
+    /// that may have been said by one that was killed. A row of another object is taken over; in one of `object`
+    /// itself a mark of removal stays, and who detached last.
+    ///
+    /// The client must be waiting for an answer of the broker: a detach at the same moment would be lost.
+    pub fn set_count(&self, slot: Slot, object: ObjectId, count: u32) {
+        let row = self.used_row(slot);
+        row.take_over(object);
+        row.set_count(count);
+    }
+
     /// Counts one attach less in the row of `slot`, by `pid`.
     pub fn detach(&self, slot: Slot, pid: Pid, at: Time) -> Detached {
         let nothing = Detached { left: 0, removed: false, underflow: true };
@@ -178,6 +189,17 @@ impl Table {
     /// Objects that were opened without a message, as they were counted here.
     pub fn opens(&self) -> u64 {
         self.pages.atomic_u64(AT_OPENS).load(Relaxed)
+    }
+
+    /// The client has received the answer to its request with this number.
+    pub fn set_heard(&self, number: u64) {
+        self.pages.atomic_u64(AT_HEARD).store(number, Release);
+    }
+
+    /// The last request whose answer the client has received: a broker that follows on one which was killed does not
+    /// answer it again.
+    pub fn heard(&self) -> u64 {
+        self.pages.atomic_u64(AT_HEARD).load(Acquire)
     }
 
     /// Keeps the table out of children.

@@ -74,6 +74,32 @@ fn a_mark_can_wait_for_its_row() {
 }
 
 #[test]
+fn a_count_can_be_set_again() {
+    let (_, broker, client) = sides();
+    let (slot, object) = (Slot(5), ObjectId(50));
+    for _ in 0..2 {
+        broker.set_count(slot, object, 2);
+        assert_eq!(client.count(slot, object), 2);
+    }
+    assert_eq!(client.detach(slot, Pid(1), Time::from_nanos(7)), detached(1, false));
+    broker.mark_removed(slot, object);
+    broker.set_count(slot, object, 2);
+    assert!(client.is_removed(slot, object), "the mark stays");
+    assert_eq!(broker.last_detach(slot, object), Some((Pid(1), Time::from_nanos(7))));
+    assert_eq!(client.detach(slot, Pid(1), Time::from_nanos(8)), detached(1, true));
+    assert_eq!(client.detach(slot, Pid(1), Time::from_nanos(9)), detached(0, true));
+    assert_eq!(client.detach(slot, Pid(1), Time::from_nanos(10)), NOTHING);
+    broker.mark_ahead(Slot(9), ObjectId(90));
+    broker.set_count(Slot(9), ObjectId(90), 1);
+    assert_eq!(client.detach(Slot(9), Pid(1), Time::from_nanos(11)), detached(0, true));
+    broker.set_count(slot, ObjectId(60), 1);
+    assert_eq!((broker.count(slot, object), broker.last_detach(slot, ObjectId(60))), (0, None));
+    assert_eq!(client.detach(slot, Pid(1), Time::from_nanos(12)), detached(0, false), "the old mark is gone");
+    broker.set_count(slot, ObjectId(60), 0);
+    assert_eq!(broker.used().count(), 0);
+}
+
+#[test]
 fn pages_without_rows_are_not_touched() {
     let (file, broker, client) = sides();
     let pages = || fd::facts(&file).unwrap().allocated.0 / PAGE_SIZE;

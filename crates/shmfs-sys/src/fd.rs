@@ -79,6 +79,16 @@ pub fn facts(fd: impl AsFd) -> Result<Facts> {
     })
 }
 
+/// When the inode behind `fd` changed last (`st_ctime`), in nanoseconds since the epoch.
+///
+/// # Errors
+/// As `fstat(2)`.
+pub fn changed(fd: impl AsFd) -> Result<u64> {
+    let stat = fs::fstat(fd).map_err(errno)?;
+    #[allow(clippy::unnecessary_cast, reason = "the types differ by architecture")]
+    Ok((stat.st_ctime as u64).saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec as u64))
+}
+
 /// Lends the descriptor that a C program names by `number` to `act`.
 ///
 /// The program may close the number at any time, in another thread too; then `act` meets `EBADF` or another

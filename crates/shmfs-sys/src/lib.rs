@@ -3,11 +3,13 @@
 //! Everything that needs `unsafe` to speak to the kernel is here, behind functions that do not. Errors are
 //! the kernel's numbers, as [`Errno`].
 //!
-//! Owns: system calls, descriptors, memfds, the hidden tmpfs, mappings, sockets, locks, growing tables.
+//! Owns: system calls, descriptors and their table, memfds, the hidden tmpfs, mappings, sockets, locks, growing
+//! tables, signals as messages, child processes.
 //! Leaves to others: what any of it is for.
 #![cfg_attr(not(test), no_std)]
 #![allow(unsafe_code, reason = "this crate is where the kernel is spoken to; see ARCHITECTURE.md, code map")]
 
+pub mod child;
 pub mod fd;
 pub mod futex;
 pub mod grow;
@@ -20,7 +22,9 @@ mod message;
 pub mod process;
 pub mod raw;
 mod signal;
+pub mod signals;
 pub mod socket;
+pub mod table;
 mod text;
 pub mod time;
 pub mod tmpfs;

@@ -11,7 +11,7 @@ use crate::{Errno, Result, errno, fd};
 use core::{
     ffi::c_void,
     ptr::NonNull,
-    sync::atomic::{AtomicU32, AtomicU64},
+    sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 use rustix::{
     fd::AsFd,
@@ -72,6 +72,53 @@ impl SharedMap {
         let word = self.word(offset, size_of::<AtomicU64>());
         // SAFETY: as in `atomic_u32`.
         unsafe { AtomicU64::from_ptr(word.cast()) }
+    }
+
+    /// Copies bytes out, eight at a time where they are aligned; in no order with other words. All must be inside.
+    pub fn read_bytes(&self, offset: usize, bytes: &mut [u8]) {
+        let (head, words) = self.parts(offset, bytes.len());
+        let (head, rest) = bytes.split_at_mut(head);
+        for (at, byte) in head.iter_mut().enumerate() {
+            *byte = self.atomic_u8(offset + at).load(Relaxed);
+        }
+        let (chunks, tail) = rest.as_chunks_mut::<8>();
+        for (at, chunk) in chunks.iter_mut().enumerate() {
+            *chunk = self.atomic_u64(words + at * 8).load(Relaxed).to_ne_bytes();
+        }
+        let after = words + chunks.len() * 8;
+        for (at, byte) in tail.iter_mut().enumerate() {
+            *byte = self.atomic_u8(after + at).load(Relaxed);
+        }
+    }
+
+    /// Copies bytes in, eight at a time where they are aligned; in no order with other words. All must be inside.
+    pub fn write_bytes(&self, offset: usize, bytes: &[u8]) {
+        let (head, words) = self.parts(offset, bytes.len());
+        let (head, rest) = bytes.split_at(head);
+        for (at, byte) in head.iter().enumerate() {
+            self.atomic_u8(offset + at).store(*byte, Relaxed);
+        }
+        let (chunks, tail) = rest.as_chunks::<8>();
+        for (at, chunk) in chunks.iter().enumerate() {
+            self.atomic_u64(words + at * 8).store(u64::from_ne_bytes(*chunk), Relaxed);
+        }
+        let after = words + chunks.len() * 8;
+        for (at, byte) in tail.iter().enumerate() {
+            self.atomic_u8(after + at).store(*byte, Relaxed);
+        }
+    }
+
+    /// Of `len` bytes at `offset`: how many come before the first aligned word, and where that is.
+    fn parts(&self, offset: usize, len: usize) -> (usize, usize) {
+        assert!(offset <= self.len && len <= self.len - offset, "the bytes are in the mapping");
+        let aligned = offset.next_multiple_of(8);
+        ((aligned - offset).min(len), aligned)
+    }
+
+    fn atomic_u8(&self, offset: usize) -> &AtomicU8 {
+        let byte = self.word(offset, size_of::<AtomicU8>());
+        // SAFETY: as in `atomic_u32`.
+        unsafe { AtomicU8::from_ptr(byte) }
     }
 
     fn word(&self, offset: usize, size: usize) -> *mut u8 {
@@ -190,7 +237,6 @@ pub fn unplace(address: usize, len: usize) -> Result<()> {
 mod tests {
     use super::*;
     use crate::memfd;
-    use core::sync::atomic::Ordering::Relaxed;
     use rustix::fd::OwnedFd;
     use shmfs_abi::ByteLen;
 
@@ -220,6 +266,52 @@ mod tests {
     #[should_panic(expected = "the word is in the mapping")]
     fn a_word_beyond_the_end_is_a_mistake() {
         SharedMap::new(file(4096), 4096).unwrap().atomic_u64(4096);
+    }
+
+    #[test]
+    fn bytes_go_in_and_come_out_at_any_offset() {
+        let map = SharedMap::new(file(4096), 4096).unwrap();
+        let whole: Vec<u8> = (0..40).map(|number| number + 1).collect();
+        for offset in (0..17).chain([4096 - 40]) {
+            for len in 0..=40 {
+                map.write_bytes(offset, &[0xee; 40]);
+                map.write_bytes(offset, &whole[..len]);
+                let mut bytes = [0; 40];
+                map.read_bytes(offset, &mut bytes);
+                assert_eq!(
+                    (&bytes[..len], &bytes[len..]),
+                    (&whole[..len], &[0xee; 40][len..]),
+                    "{offset} {len}"
+                );
+                if offset >= 8 {
+                    map.atomic_u64(0).store(0, Relaxed);
+                    map.read_bytes(0, &mut bytes[..8]);
+                    assert_eq!(bytes[..8], [0; 8], "{offset} {len}");
+                }
+            }
+        }
+        map.write_bytes(4096, &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the bytes are in the mapping")]
+    fn bytes_beyond_the_end_are_a_mistake() {
+        SharedMap::new(file(4096), 4096).unwrap().read_bytes(4090, &mut [0; 7]);
+    }
+
+    #[test]
+    fn what_a_file_has_grown_by_is_in_the_next_mapping() {
+        let file = file(4096);
+        let small = SharedMap::new(&file, 4096).unwrap();
+        small.write_bytes(4090, b"before");
+        fd::truncate(&file, ByteLen(8192)).unwrap();
+        let large = SharedMap::new(&file, 8192).unwrap();
+        large.write_bytes(4096, b"after");
+        let mut bytes = [0; 11];
+        large.read_bytes(4090, &mut bytes);
+        assert_eq!(&bytes, b"beforeafter");
+        drop(small);
+        assert_eq!(large.atomic_u64(4096).load(Relaxed).to_ne_bytes()[..5], *b"after");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use core::mem::MaybeUninit;
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     io::IoSlice,
-    net::{self, SendAncillaryBuffer, SendAncillaryMessage, SendFlags},
+    net::{self, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags},
 };
 use shmfs_abi::{Gid, Pid, Uid, limits::MESSAGE_FDS};
 
@@ -57,6 +57,27 @@ pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>], wait: bool)
 /// # Errors
 /// As `recvmsg(2)`: `ECONNRESET` if the other end hung up with messages of ours unread.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: bool) -> Result<Received> {
+    receive_with(socket, buffer, if wait { 0 } else { MSG_DONTWAIT })
+}
+
+/// Looks at the next message without taking it: it stays for [`discard`] or another look. Its descriptors are new ones
+/// at each look.
+///
+/// # Errors
+/// As [`receive`], which it never waits like.
+pub fn peek(socket: impl AsFd, buffer: &mut [u8]) -> Result<Received> {
+    receive_with(socket, buffer, MSG_DONTWAIT | MSG_PEEK)
+}
+
+/// Takes the next message and throws it away, with its descriptors.
+///
+/// # Errors
+/// As [`receive`].
+pub fn discard(socket: impl AsFd) -> Result<()> {
+    retry(|| net::recv(&socket, &mut [0_u8; 1], RecvFlags::DONTWAIT)).map(drop)
+}
+
+fn receive_with(socket: impl AsFd, buffer: &mut [u8], flags: usize) -> Result<Received> {
     let mut control = [0u64; CONTROL_WORDS];
     let mut vector = IoVec { base: buffer.as_mut_ptr(), len: buffer.len() };
     let mut header = MsgHdr {
@@ -68,7 +89,7 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: bool) -> Result<Recei
         control_len: size_of_val(&control),
         flags: 0,
     };
-    let flags = MSG_CMSG_CLOEXEC | if wait { 0 } else { MSG_DONTWAIT };
+    let flags = MSG_CMSG_CLOEXEC | flags;
     let (number, socket) = (number::RECVMSG, socket.as_fd().as_raw_fd() as usize);
     let len = loop {
         // SAFETY: the header names one buffer and one control buffer with their lengths; all three outlive
@@ -131,6 +152,7 @@ fn u32_of(bytes: &[u8]) -> u32 {
     bytes.try_into().map_or(0, u32::from_ne_bytes)
 }
 
+const MSG_PEEK: usize = 0x2;
 const MSG_CTRUNC: i32 = 0x8;
 const MSG_TRUNC: i32 = 0x20;
 const MSG_DONTWAIT: usize = 0x40;

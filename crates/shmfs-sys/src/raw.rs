@@ -69,23 +69,33 @@ pub(crate) fn thread_pointer() -> usize {
 /// The numbers of arch/x86/entry/syscalls/syscall_64.tbl that this crate uses.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod number {
+    pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
+    pub(crate) const IOCTL: usize = 16;
     pub(crate) const RECVMSG: usize = 47;
     pub(crate) const GETSOCKOPT: usize = 55;
     pub(crate) const CLONE: usize = 56;
     pub(crate) const WAIT4: usize = 61;
     pub(crate) const FCNTL: usize = 72;
     pub(crate) const EXIT_GROUP: usize = 231;
+    pub(crate) const SIGNALFD4: usize = 289;
+    pub(crate) const EXECVEAT: usize = 322;
+    pub(crate) const CLOSE_RANGE: usize = 436;
 }
 
 /// The numbers of include/uapi/asm-generic/unistd.h that this crate uses.
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod number {
     pub(crate) const FCNTL: usize = 25;
+    pub(crate) const IOCTL: usize = 29;
+    pub(crate) const SIGNALFD4: usize = 74;
     pub(crate) const EXIT_GROUP: usize = 94;
+    pub(crate) const RT_SIGACTION: usize = 134;
     pub(crate) const RT_SIGPROCMASK: usize = 135;
     pub(crate) const GETSOCKOPT: usize = 209;
     pub(crate) const RECVMSG: usize = 212;
     pub(crate) const CLONE: usize = 220;
     pub(crate) const WAIT4: usize = 260;
+    pub(crate) const EXECVEAT: usize = 281;
+    pub(crate) const CLOSE_RANGE: usize = 436;
 }

@@ -1,4 +1,4 @@
-//! Blocking every signal of the calling thread, those that the C library keeps for itself included.
+//! Blocking signals of the calling thread, those that the C library keeps for itself included.
 //!
 //! Owns: the mask while it is blocked.
 //! Leaves to others: when to restore it.
@@ -14,10 +14,15 @@ pub(crate) struct Mask(pub(crate) u64);
 
 /// Blocks all signals and returns the mask as it was.
 pub(crate) fn block_all() -> Mask {
-    change(SIG_BLOCK, Mask(!0))
+    block(Mask(!0))
 }
 
-/// Sets the mask that [`block_all`] returned.
+/// Blocks these signals too and returns the mask as it was.
+pub(crate) fn block(mask: Mask) -> Mask {
+    change(SIG_BLOCK, mask)
+}
+
+/// Sets the mask that [`block_all`] or [`block`] returned.
 pub(crate) fn restore(mask: Mask) {
     change(SIG_SETMASK, mask);
 }

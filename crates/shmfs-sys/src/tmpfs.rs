@@ -5,7 +5,7 @@
 //! Leaves to others: who may have which file.
 //! Not done: huge pages; the size of a mount made in a user namespace cannot be changed ([`Hidden::resize`]).
 
-use crate::{Errno, Result, errno, retry, text::Text, text::fd_path, userns};
+use crate::{Errno, Result, errno, fd::Identity, retry, text::Text, text::fd_path, userns};
 use core::ffi::CStr;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -16,8 +16,8 @@ use shmfs_abi::ByteLen;
 
 /// A tmpfs without a place in any directory tree.
 #[derive(Debug)]
-pub struct Hidden {
-    mount: OwnedFd,
+pub struct Hidden<F = OwnedFd> {
+    mount: F,
 }
 
 /// What a mount has room for.
@@ -53,6 +53,18 @@ impl Hidden {
     /// As [`Hidden::make`].
     pub fn make_by_child(size_bytes: u64, nr_inodes: u64) -> Result<Hidden> {
         userns::mount_by_child(size_bytes, nr_inodes).map(|mount| Hidden { mount })
+    }
+
+    /// The mount's descriptor.
+    pub fn into_fd(self) -> OwnedFd {
+        self.mount
+    }
+}
+
+impl<F: AsFd> Hidden<F> {
+    /// The mount behind a descriptor that came out of [`into_fd`](Hidden::into_fd).
+    pub const fn of(mount: F) -> Hidden<F> {
+        Hidden { mount }
     }
 
     /// Creates a file that has no name; it can be given one by [`link`](Hidden::link). The umask applies.
@@ -110,6 +122,19 @@ impl Hidden {
         fs::renameat_with(&self.mount, from, &self.mount, to, flags).map_err(errno)
     }
 
+    /// Which file has a name; nothing where none has.
+    ///
+    /// # Errors
+    /// As `fstatat(2)`.
+    pub fn named(&self, name: &[u8]) -> Result<Option<Identity>> {
+        match fs::statat(&self.mount, name, AtFlags::SYMLINK_NOFOLLOW).map_err(errno) {
+            #[allow(clippy::unnecessary_cast, reason = "the types differ by architecture")]
+            Ok(stat) => Ok(Some(Identity { dev: stat.st_dev as u64, ino: stat.st_ino as u64 })),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A descriptor of the root directory from which files can be looked up and nothing can be read (`O_PATH`).
     /// Whoever has it is bound by the modes of the files; the directory's own lets nobody but its owner
     /// change names.
@@ -157,7 +182,7 @@ impl Hidden {
     }
 }
 
-impl AsFd for Hidden {
+impl<F: AsFd> AsFd for Hidden<F> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.mount.as_fd()
     }

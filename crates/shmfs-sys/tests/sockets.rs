@@ -153,3 +153,22 @@ fn a_raised_descriptor_is_high_and_the_same_file() {
     assert_eq!(fd::identify_raw(-100), None);
     assert_eq!(fd::identify_raw(i32::MAX), None);
 }
+
+#[test]
+fn a_message_that_was_looked_at_is_still_there() {
+    let (here, there) = socket::pair().unwrap();
+    socket::send(&there, b"one", &[there.as_fd()], false).unwrap();
+    socket::send(&there, b"two", &[], false).unwrap();
+    let mut buffer = [0; 8];
+    for _ in 0..2 {
+        let peeked = socket::peek(&here, &mut buffer).unwrap();
+        assert_eq!((peeked.len, &buffer[..3], peeked.fds[0].is_some()), (3, &b"one"[..], true));
+    }
+    assert!(socket::has_unread(&there).unwrap());
+    socket::discard(&here).unwrap();
+    assert_eq!(socket::receive(&here, &mut buffer, false).unwrap().len, 3);
+    assert_eq!(&buffer[..3], b"two");
+    assert_eq!(socket::peek(&here, &mut buffer).err(), Some(Errno::EAGAIN));
+    assert_eq!(socket::discard(&here), Err(Errno::EAGAIN));
+    assert!(!socket::has_unread(&there).unwrap());
+}

@@ -13,4 +13,4 @@ mod step;
 
 pub use model::Model;
 pub use play::Play;
-pub use step::{Step, steps};
+pub use step::{Fault, Step, steps};

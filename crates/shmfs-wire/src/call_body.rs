@@ -129,6 +129,8 @@ pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
         }
         Call::Next { after } => sheet.write(op::NEXT, &after.0),
         Call::Usage => sheet.write_empty(op::USAGE),
+        // The program's file comes along as a descriptor.
+        Call::Replace => sheet.write_empty(op::REPLACE),
     }
 }
 
@@ -161,6 +163,7 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Call, Malformed> {
         op::PROC_WRITE => Ok(Call::ProcWrite { file: frame.body::<ProcBody>()?.file()? }),
         op::NEXT => Ok(Call::Next { after: ObjectId(frame.body()?) }),
         op::USAGE => frame.empty(Call::Usage),
+        op::REPLACE => frame.empty(Call::Replace),
         op::SHM_LOCK => {
             let IndexBody { index, any } = frame.body()?;
             Ok(Call::ShmLock { shmid: Shmid(index), lock: truth(any, "lock")?, allowance: 0 })

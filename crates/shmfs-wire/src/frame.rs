@@ -1,5 +1,9 @@
 //! The header that every message begins with, and the checks that every body shares.
 //!
+//! The layout of the header is frozen: it is the same in every version of the protocol, and so is the body of
+//! `Refused` behind it. A broker can therefore answer a program of another version, and be understood. What else every
+//! version has is in `foreign`.
+//!
 //! Owns: magic, version, length. Leaves to others: what a body holds.
 
 use crate::{MESSAGE_BYTES, Malformed, VERSION};
@@ -11,7 +15,7 @@ const MAGIC: [u8; 4] = *b"SHMF";
 /// Bytes of a header.
 const HEADER_BYTES: usize = size_of::<Header>();
 
-/// 24 bytes before every body.
+/// 24 bytes before every body, in every version.
 #[derive(FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 struct Header {
@@ -63,14 +67,16 @@ impl<'b> Frame<'b> {
         if bytes.len() > MESSAGE_BYTES {
             return Err(Malformed::Long { len: bytes.len() });
         }
-        let (header, body) =
-            Header::read_from_prefix(bytes).map_err(|_| Malformed::Short { len: bytes.len() })?;
-        if header.magic != MAGIC {
-            return Err(Malformed::Magic);
+        let (version, _) = version_and_sequence(bytes)?;
+        if version != VERSION {
+            return Err(Malformed::Version(version));
         }
-        if header.version != VERSION {
-            return Err(Malformed::Version(header.version));
-        }
+        Frame::open_any(bytes)
+    }
+
+    /// Checks the header of `bytes`, whose version may be any.
+    pub(crate) fn open_any(bytes: &'b [u8]) -> Result<Frame<'b>, Malformed> {
+        let (header, body) = header_of(bytes)?;
         if usize::try_from(header.len) != Ok(body.len()) {
             return Err(Malformed::Length { op: header.op, len: body.len() });
         }
@@ -87,6 +93,20 @@ impl<'b> Frame<'b> {
     pub(crate) fn empty<T>(&self, value: T) -> Result<T, Malformed> {
         self.body::<[u8; 0]>().map(|_| value)
     }
+}
+
+/// Version and sequence number of a message, of which nothing but magic and length of the header is checked.
+pub(crate) fn version_and_sequence(bytes: &[u8]) -> Result<(u16, u64), Malformed> {
+    header_of(bytes).map(|(header, _)| (header.version, header.seq))
+}
+
+fn header_of(bytes: &[u8]) -> Result<(Header, &[u8]), Malformed> {
+    let (header, body) =
+        Header::read_from_prefix(bytes).map_err(|_| Malformed::Short { len: bytes.len() })?;
+    if header.magic != MAGIC {
+        return Err(Malformed::Magic);
+    }
+    Ok((header, body))
 }
 
 /// Refuses padding that is not zero.

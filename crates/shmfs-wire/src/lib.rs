@@ -10,13 +10,18 @@
 //! Numbers are in the machine's byte order: both ends run on one machine. The layouts are the structures in
 //! `request`, `response` and the modules `*_body`. A decoder takes nothing on trust: the exact length, all
 //! padding, each number of an enumeration and each name is checked, and what breaks a rule is [`Malformed`].
-//! `seq` numbers the requests of one connection from 1; a response repeats it.
+//!
+//! `seq` numbers the calls and forks of one client from 1, over all its connections: a call that is repeated on
+//! another has the same number, and is done once. `Hello` and `Born` have 0. A response has the number of its
+//! request; whoever waits for one skips those with a lower number, which a broker sends again when it does not
+//! know that they arrived. What programs and brokers of different versions say to each other is in `foreign`.
 //!
 //! Owns: layouts, version, operation numbers.
 //! Leaves to others: sending and receiving, descriptors (`shmfs-sys`), meaning (`shmfs-core`).
 #![no_std]
 
 mod call_body;
+mod foreign;
 mod frame;
 mod malformed;
 mod message;
@@ -30,6 +35,7 @@ mod stat_body;
 mod text;
 mod usage_body;
 
+pub use foreign::{decode_foreign_request, decode_foreign_response};
 pub use malformed::Malformed;
 pub use message::{Hello, Refused, Request, Response, Role, Welcome};
 pub use reason::Reason;

@@ -18,7 +18,7 @@ pub enum Request {
     Fork,
     /// First message of a child on the socket that its parent fetched for it. No answer.
     Born,
-    /// A call. Answer: `Reply`, `Refused` or `Reconnect`. `Reserve` and `Settle` bring a descriptor.
+    /// A call. Answer: `Reply`, `Refused` or `Reconnect`. `Reserve`, `Settle` and `Replace` bring a descriptor.
     Call(Call),
 }
 
@@ -105,7 +105,7 @@ impl Request {
     /// How many descriptors come with this message.
     pub const fn descriptors(&self) -> usize {
         match self {
-            Request::Call(Call::Reserve { .. } | Call::Settle { .. }) => 1,
+            Request::Call(Call::Reserve { .. } | Call::Settle { .. } | Call::Replace) => 1,
             Request::Hello(_) | Request::Fork | Request::Born | Request::Call(_) => 0,
         }
     }

@@ -1,6 +1,6 @@
 //! The numbers of operations. Requests stay below 128; a number is never given twice.
 //!
-//! Owns: those numbers. Leaves to others: the bodies behind them.
+//! Owns: those numbers. Leaves to others: the bodies behind them, and which of them every version has (`foreign`).
 
 pub(crate) const HELLO: u16 = 1;
 pub(crate) const FORK: u16 = 2;
@@ -28,6 +28,7 @@ pub(crate) const LINK: u16 = 34;
 pub(crate) const SHM_LOCK: u16 = 35;
 pub(crate) const SET_LIMITS: u16 = 36;
 pub(crate) const PROC_WRITE: u16 = 37;
+pub(crate) const REPLACE: u16 = 38;
 
 pub(crate) const WELCOME: u16 = 128;
 pub(crate) const FORKED: u16 = 129;

@@ -10,10 +10,10 @@ use crate::{
 use shmfs_abi::{ClientId, store::Token};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// `Hello`.
+/// `Hello`. A visitor's is frozen (`foreign`).
 #[derive(FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
-struct HelloBody {
+pub(crate) struct HelloBody {
     token: [u8; 16],
     role: u32,
     /// 1 where `client` and `cookie` count.
@@ -63,7 +63,7 @@ impl HelloBody {
         }
     }
 
-    fn hello(&self) -> Result<Hello, Malformed> {
+    pub(crate) fn hello(&self) -> Result<Hello, Malformed> {
         let role = match self.role {
             1 => Role::Client,
             2 => Role::Visitor,

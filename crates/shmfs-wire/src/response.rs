@@ -14,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 /// The largest errno that Linux returns (include/linux/err.h).
 const MAX_ERRNO: i32 = 4095;
 
-/// `Welcome`.
+/// `Welcome`. Frozen (`foreign`).
 #[derive(FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 struct WelcomeBody {
@@ -25,7 +25,7 @@ struct WelcomeBody {
     zero: u32,
 }
 
-/// `Refused`.
+/// `Refused`. Frozen: the same in every version of the protocol (`foreign`).
 #[derive(FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 struct RefusedBody {
@@ -57,13 +57,23 @@ pub fn encode_response(response: &Response, seq: u64, buf: &mut [u8; MESSAGE_BYT
 pub fn decode_response(bytes: &[u8]) -> Result<(u64, Response), Malformed> {
     let frame = Frame::open(bytes)?;
     let response = match frame.op {
-        op::WELCOME => Response::Welcome(frame.body::<WelcomeBody>()?.welcome()?),
+        op::WELCOME => welcome(&frame)?,
         op::FORKED => frame.empty(Response::Forked)?,
-        op::REFUSED => Response::Refused(frame.body::<RefusedBody>()?.refused()?),
+        op::REFUSED => refused(&frame)?,
         op::RECONNECT => frame.empty(Response::Reconnect)?,
         _ => Response::Reply(reply_body::read(&frame)?),
     };
     Ok((frame.seq, response))
+}
+
+/// Reads `Welcome`.
+pub(crate) fn welcome(frame: &Frame<'_>) -> Result<Response, Malformed> {
+    frame.body::<WelcomeBody>()?.welcome().map(Response::Welcome)
+}
+
+/// Reads `Refused`.
+pub(crate) fn refused(frame: &Frame<'_>) -> Result<Response, Malformed> {
+    frame.body::<RefusedBody>()?.refused().map(Response::Refused)
 }
 
 impl WelcomeBody {

@@ -3,7 +3,7 @@
 //! Owns: its layout. Leaves to others: when it is sent (`reply_body`).
 
 use crate::{Malformed, frame::zero};
-use shmfs_abi::{Backing, ByteLen, CallName, Created, Usage};
+use shmfs_abi::{Backing, ByteLen, CallName, Created, Pid, Usage};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// `Usage`.
@@ -21,7 +21,10 @@ pub(crate) struct UsageBody {
     created_objects: u64,
     created_semaphores: u64,
     clients: u64,
+    restarts: u64,
     calls: [u64; CallName::ALL.len()],
+    broker: i32,
+    keeper: i32,
     backing: u32,
     zero: u32,
 }
@@ -40,7 +43,10 @@ impl UsageBody {
             created_objects: usage.created.objects,
             created_semaphores: usage.created.semaphores,
             clients: usage.clients,
+            restarts: usage.restarts,
             calls: usage.calls,
+            broker: usage.broker.0,
+            keeper: usage.keeper.0,
             backing: backing_number(usage.backing),
             zero: 0,
         }
@@ -63,6 +69,9 @@ impl UsageBody {
                 semaphores: self.created_semaphores,
             },
             clients: self.clients,
+            restarts: self.restarts,
+            broker: Pid(self.broker),
+            keeper: Pid(self.keeper),
             calls: self.calls,
         })
     }

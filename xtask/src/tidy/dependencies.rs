@@ -6,7 +6,7 @@ use crate::tools::Outcome;
 use std::path::Path;
 
 /// A crate and the crates of ours that it may depend on; tests may use the testkit besides.
-const TABLE: [(&str, &[&str]); 13] = [
+const TABLE: [(&str, &[&str]); 15] = [
     ("shmfs-abi", &[]),
     ("shmfs-core", &["shmfs-abi"]),
     ("shmfs-wire", &["shmfs-abi"]),
@@ -15,7 +15,9 @@ const TABLE: [(&str, &[&str]); 13] = [
     ("shmfs-sync", &["shmfs-sys", "shmfs-abi"]),
     ("shmfs-client", &["shmfs-wire", "shmfs-index", "shmfs-sync", "shmfs-sys", "shmfs-abi"]),
     ("shmfs-preload", &["shmfs-client", "shmfs-abi"]),
-    ("shmfs-broker", &["shmfs-core", "shmfs-wire", "shmfs-index", "shmfs-sys", "shmfs-abi"]),
+    ("shmfs-journal", &["shmfs-core", "shmfs-sys", "shmfs-abi"]),
+    ("shmfs-broker", &["shmfs-journal", "shmfs-core", "shmfs-wire", "shmfs-index", "shmfs-sys", "shmfs-abi"]),
+    ("shmfs-keeper", &["shmfs-journal", "shmfs-core", "shmfs-sys", "shmfs-abi"]),
     ("shmfs-fuse", &["shmfs-broker", "shmfs-sys", "shmfs-abi"]),
     ("shmfs-host", &["shmfs-abi"]),
     ("shmfs", &["shmfs-client", "shmfs-sync", "shmfs-broker", "shmfs-abi"]),

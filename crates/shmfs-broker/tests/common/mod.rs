@@ -5,8 +5,9 @@
 
 use rustix::fd::{AsFd, OwnedFd};
 use shmfs_abi::limits::MESSAGE_BYTES;
-use shmfs_abi::{ByteLen, Call, Errno, Name, Reply, ShmLimits, limits, store::Token};
-use shmfs_broker::{Admission, Broker, Config, Lifetime};
+use shmfs_abi::store::{Admission, Token};
+use shmfs_abi::{ByteLen, Call, Errno, Name, Reply, ShmLimits, limits};
+use shmfs_broker::{Broker, Config, Lifetime};
 use shmfs_sys::socket;
 use shmfs_wire::{Hello, Request, Response, Role};
 use std::os::unix::ffi::OsStrExt;
@@ -40,10 +41,11 @@ impl Store {
             },
             admission: Admission::Owner,
             lifetime: Lifetime::Forever,
-            stop: Some(stop_end),
+            reap: false,
+            listener: None,
         };
-        let broker = Broker::start(config).unwrap();
-        let broker = std::thread::spawn(move || broker.run().unwrap());
+        let broker = Broker::start(config, Some(stop_end)).unwrap();
+        let broker = std::thread::spawn(move || broker.run_alone().unwrap());
         Store { dir, stop: Some(stop), broker: Some(broker) }
     }
 

@@ -1,36 +1,38 @@
-//! `shm broker`: what `shm run` and `shm daemon --background` start. Not for people.
+//! `shm broker`: the keeper that `shm run` and `shm daemon --background` start, and the one to which a broker hands its
+//! store. Not for people.
 
 use crate::failure::Failure;
+use crate::keep::{self, Charge, Heirloom, Plan};
 use crate::launch::READY;
 use crate::log;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
-use shmfs_abi::limits::{DEFAULT_SHMMAX, DEFAULT_SHMMNI};
-use shmfs_abi::store::{ENV_TOKEN, Token};
-use shmfs_abi::{ByteLen, ShmLimits};
-use shmfs_broker::{Admission, Broker, Config, Lifetime, StartError};
-use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
+use rustix::process::setsid;
+use shmfs_abi::store::{Admission, ENV_TOKEN, Token};
+use shmfs_broker::Lifetime;
+use std::env;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::{env, fs};
 
 /// Serve a store (for `shm run` and `shm daemon`)
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The store's directory
-    #[arg(long)]
-    dir: PathBuf,
+    #[arg(long, required_unless_present = "resume")]
+    dir: Option<PathBuf>,
     /// Its size in bytes
-    #[arg(long)]
-    size: u64,
+    #[arg(long, required_unless_present = "resume")]
+    size: Option<u64>,
     /// Charge pages in place of sizes
     #[arg(long)]
     sparse: bool,
     /// Make every page when its size is charged
     #[arg(long)]
     reserve: bool,
+    /// Remove what nobody uses and whose creator has died
+    #[arg(long)]
+    reap: bool,
     /// Let everyone in
     #[arg(long)]
     everyone: bool,
@@ -40,32 +42,53 @@ pub(crate) struct Args {
     /// End when standard input has ended
     #[arg(long, requires = "hold")]
     kill: bool,
+    /// What to log where SHMFS_LOG does not say
+    #[arg(long, default_value = "warn")]
+    log: String,
+    /// Take over the store with the journal of this number
+    #[arg(long, requires_all = ["ready", "before"])]
+    resume: Option<RawFd>,
+    /// The number of a pipe: where to say whether it is taken over
+    #[arg(long)]
+    ready: Option<RawFd>,
+    /// The number of the broker before, a pidfd
+    #[arg(long)]
+    before: Option<RawFd>,
+    /// The store's socket is a supervisor's
+    #[arg(long)]
+    activated: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    log::begin("warn");
+    log::begin(&args.log);
+    if let (Some(journal), Some(ready), Some(before)) = (args.resume, args.ready, args.before) {
+        let heirloom = Heirloom { activated: args.activated, log: args.log.clone() };
+        keep::resume([journal, ready, before], &heirloom)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // A session of its own: what the terminal sends to the command must not end its store.
     if let Err(error) = setsid() {
-        tracing::warn!(%error, "the broker stays in its starter's session");
+        tracing::warn!(%error, "the keeper stays in its starter's session");
     }
-    // By default the name would be `exe`, after /proc/self/exe.
-    drop(fs::write("/proc/self/comm", "shm-broker"));
-    let broker = match prepared(args)
-        .and_then(|config| Broker::start(config).map_err(|error| start_failure(&error)))
-    {
-        Ok(broker) => broker,
+    let mut is_ready = false;
+    let kept = plan(args).and_then(|plan| {
+        keep::found_and_keep(plan, &args.log, || {
+            is_ready = true;
+            say(READY);
+        })
+    });
+    match kept {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(failure) if is_ready => Err(failure),
         Err(failure) => {
             // Whoever started us tells it to the person.
             say(&format!("{}\n{}", failure.message, failure.hint.clone().unwrap_or_default()));
-            return Ok(ExitCode::from(failure.status));
+            Ok(ExitCode::from(failure.status))
         }
-    };
-    say(READY);
-    serve(broker)?;
-    Ok(ExitCode::SUCCESS)
+    }
 }
 
-fn prepared(args: &Args) -> Result<Config, Failure> {
+fn plan(args: &Args) -> Result<Plan, Failure> {
     let lifetime = if args.hold {
         let hold = io::stdin().as_fd().try_clone_to_owned();
         let hold = hold.map_err(|error| Failure::new(format!("cannot keep the hold: {error}")))?;
@@ -75,66 +98,14 @@ fn prepared(args: &Args) -> Result<Config, Failure> {
     };
     let admission = if args.everyone { Admission::Everyone } else { Admission::Owner };
     let token = env::var_os(ENV_TOKEN).and_then(|token| Token::parse(token.as_bytes()));
-    let charge = Charge { size: args.size, sparse: args.sparse, reserve: args.reserve };
-    config(args.dir.clone(), charge, token.map_or(admission, Admission::Token), lifetime)
-}
-
-/// What a store may hold, in bytes, and what counts.
-#[derive(Clone, Copy)]
-pub(super) struct Charge {
-    pub(super) size: u64,
-    pub(super) sparse: bool,
-    pub(super) reserve: bool,
-}
-
-/// A store with Linux's limits for segments.
-pub(super) fn config(
-    dir: PathBuf,
-    charge: Charge,
-    admission: Admission,
-    lifetime: Lifetime,
-) -> Result<Config, Failure> {
-    raise_descriptor_limit();
-    let stop = stop_pipe().map_err(|error| Failure::new(format!("cannot note signals: {error}")))?;
-    let limits = ShmLimits { shmmax: DEFAULT_SHMMAX, shmmni: DEFAULT_SHMMNI, shmall: DEFAULT_SHMMAX };
-    let Charge { size, sparse, reserve } = charge;
-    Ok(Config { dir, size: ByteLen(size), sparse, reserve, limits, admission, lifetime, stop: Some(stop) })
-}
-
-/// Serves until the store ends.
-pub(super) fn serve(broker: Broker) -> Result<(), Failure> {
-    broker.run().map_err(|error| Failure::new(format!("the broker had to stop: {error}")))
-}
-
-/// In words for the person.
-pub(super) fn start_failure(error: &StartError) -> Failure {
-    let failure = Failure::new(format!("cannot start the store: {error}"));
-    match error {
-        StartError::Taken { dir, pid } => {
-            let store = dir.display();
-            failure.hint(format!("use it with `--store {store}`, or end it with `kill {pid}`"))
-        }
-        StartError::PathTooLong(_) => failure.hint("choose a shorter name with `--store NAME`"),
-        StartError::Make { .. } | StartError::Kernel { .. } => failure,
-    }
-}
-
-/// Readable after a signal that asks for the end.
-fn stop_pipe() -> io::Result<OwnedFd> {
-    let (stop, asked) = io::pipe()?;
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::low_level::pipe::register(signal, asked.try_clone()?)?;
-    }
-    Ok(stop.into())
-}
-
-/// The broker holds a descriptor for each object and each connection.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!(%error, "the limit of open files stays");
-    }
+    Ok(Plan {
+        dir: args.dir.clone().unwrap_or_default(),
+        charge: Charge { size: args.size.unwrap_or_default(), sparse: args.sparse, reserve: args.reserve },
+        admission: token.map_or(admission, Admission::Token),
+        lifetime,
+        reap: args.reap,
+        listener: None,
+    })
 }
 
 fn say(line: &str) {

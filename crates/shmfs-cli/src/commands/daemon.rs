@@ -1,28 +1,37 @@
 //! `shm daemon`: a store that programs join, for one user or for the whole system.
 
-use super::broker::{self, Charge};
 use crate::failure::{Failure, REFUSED};
+use crate::keep::{self, Charge, Plan};
 use crate::launch::{self, Ends, OpenTo, Order};
 use crate::log;
 use crate::output;
 use crate::places::Places;
+use crate::replace;
 use crate::size;
-use shmfs_broker::{Admission, Broker, Lifetime};
+use shmfs_abi::store::{Admission, SOCKET_FILE};
+use shmfs_broker::Lifetime;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+/// What is logged in the foreground.
+const LOG: &str = "info";
+
 /// Serve a store that programs join with `shm run --store NAME`
 ///
 /// Root serves the system's store, open to everyone; a user serves a store of their own. It runs in the
 /// foreground and ends at Ctrl-C or SIGTERM; what is in it goes with it.
+///
+/// The store outlives crashes: the process started here keeps it, and starts another broker when its child that
+/// serves it has died.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   shm daemon --background
   shm daemon --store build --size 16G
-  shm run --store build -- make test")]
+  shm run --store build -- make test
+  shm daemon --replace --store build     after an upgrade; nothing is lost")]
 pub(crate) struct Args {
     /// The store's name [default: `system` for root, `user` for others]
     #[arg(long, value_name = "NAME")]
@@ -36,40 +45,50 @@ pub(crate) struct Args {
     /// Make every page at the call that asks for the size: what is granted is there
     #[arg(long, conflicts_with = "sparse")]
     reserve: bool,
+    /// Remove what no living process uses and whose creator has died, and log why
+    #[arg(long)]
+    reap: bool,
     /// Return when the store is ready, and log to NAME.log beside its directory
     #[arg(long)]
     background: bool,
+    /// Hand the running store over to this version of shm, with everything that is in it
+    #[arg(long, conflicts_with_all = ["size", "sparse", "reserve", "reap", "background"])]
+    replace: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if args.replace {
+        return replace::replace(args.store.as_deref());
+    }
     let places = Places::here();
     let name = args.store.as_deref().unwrap_or(OsStr::new(places.default_name()));
     let dir = places.make(name)?;
     let size = size::or_half_of_ram(args.size)?;
-    if args.background {
-        return in_background(
-            &dir,
-            name,
-            Charge { size, sparse: args.sparse, reserve: args.reserve },
-            places.is_system(),
-        );
-    }
-    log::begin("info");
-    let admission = if places.is_system() { Admission::Everyone } else { Admission::Owner };
     let charge = Charge { size, sparse: args.sparse, reserve: args.reserve };
-    let config = broker::config(dir, charge, admission, Lifetime::Forever)?;
-    let broker = Broker::start(config).map_err(|error| broker::start_failure(&error))?;
-    broker::serve(broker)
+    if args.background {
+        return in_background(&dir, name, charge, args.reap, places.is_system());
+    }
+    let listener = shmfs_keeper::listener(&dir.join(SOCKET_FILE))
+        .map_err(|error| Failure::new(format!("cannot start the store: {error}")))?;
+    log::begin(LOG);
+    let admission = if places.is_system() { Admission::Everyone } else { Admission::Owner };
+    let plan = Plan { dir, charge, admission, lifetime: Lifetime::Forever, reap: args.reap, listener };
+    keep::found_and_keep(plan, LOG, || {})
 }
 
-fn in_background(dir: &Path, name: &OsStr, charge: Charge, everyone: bool) -> Result<(), Failure> {
-    let Charge { size, sparse, reserve } = charge;
+fn in_background(
+    dir: &Path,
+    name: &OsStr,
+    charge: Charge,
+    reap: bool,
+    everyone: bool,
+) -> Result<(), Failure> {
     let log = log_file(dir)?;
     let open_to = if everyone { OpenTo::Everyone } else { OpenTo::Nobody };
-    let order = Order { dir, size, sparse, reserve, open_to, ends: Ends::WhenTold, log: Some(log) };
+    let order = Order { dir, charge, reap, open_to, ends: Ends::WhenTold, log: Some(log) };
     let launched = launch::launch(order).map_err(|failure| failure.status(REFUSED))?;
-    let (shown, pid) = (name.display(), launched.pid());
-    output::complain(&format!("store `{shown}` is ready: {}, broker {pid}", size::long(size)));
+    let (shown, pid, size) = (name.display(), launched.pid(), size::long(charge.size));
+    output::complain(&format!("store `{shown}` is ready: {size}, kept by process {pid}"));
     output::complain(&format!(
         "hint: join it with `shm run --store {shown} -- CMD`, end it with `kill {pid}`"
     ));

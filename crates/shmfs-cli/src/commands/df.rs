@@ -58,9 +58,19 @@ fn words(dir: &Path, usage: &Usage) -> String {
             ),
         ),
         ("clients", usage.clients.to_string()),
+        ("broker", broker(usage)),
         ("calls", report::calls(&usage.calls, &[0; CallName::ALL.len()])),
     ];
     lines.iter().map(|(word, value)| format!("{word:<10} {value}\n")).collect()
+}
+
+/// The process that serves the store, who keeps it, and how often another took its place.
+fn broker(usage: &Usage) -> String {
+    let kept = match usage.keeper.0 {
+        0 => "without a keeper".to_owned(),
+        keeper => format!("kept by {keeper}"),
+    };
+    format!("process {}, {kept}, {}", usage.broker.0, report::count(usage.restarts, "restart"))
 }
 
 #[cfg(test)]
@@ -80,6 +90,7 @@ backing    hidden-tmpfs
 objects    sysv 1, posix 1, without a name 0
 created    3 segments, 1 object, no semaphores
 clients    2
+broker     process 4713, kept by 4710, 1 restart
 calls      shmget 3
 ";
         assert_eq!(words(Path::new("/run/shmfs/x"), &usage()), expected);

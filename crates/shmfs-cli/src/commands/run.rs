@@ -1,6 +1,7 @@
 //! `shm run`: a program whose shared memory is served by a store.
 
 use crate::failure::{Failure, NO_STORE, NOT_EXECUTABLE, REFUSED, RUN_FAILED};
+use crate::keep::Charge;
 use crate::launch::{self, Ends, Launched, OpenTo, Order};
 use crate::log;
 use crate::output;
@@ -128,15 +129,8 @@ fn start(args: &Args) -> Result<Store, Failure> {
     rustix::rand::getrandom(&mut token.0, rustix::rand::GetRandomFlags::empty())
         .map_err(|error| Failure::new(format!("cannot make the store's token: {error}")))?;
     let ends = if args.kill { Ends::WithCommand } else { Ends::WithLastClient };
-    let order = Order {
-        dir: &dir,
-        size,
-        sparse: args.sparse,
-        reserve: args.reserve,
-        open_to: OpenTo::Token(token),
-        ends,
-        log: None,
-    };
+    let charge = Charge { size, sparse: args.sparse, reserve: args.reserve };
+    let order = Order { dir: &dir, charge, reap: false, open_to: OpenTo::Token(token), ends, log: None };
     let launched = launch::launch(order)?;
     set_limits(args, &dir, token)?;
     Ok(Store { dir, token: Some(token), before: Before::NOTHING, launched: Some(launched) })
@@ -187,14 +181,14 @@ fn spawn(
 
 /// The program has ended: tells the report and lets the store go.
 fn finish(store: &mut Store, args: &Args) {
-    if let Some(status) = store.launched.as_mut().and_then(Launched::ended) {
-        let warning = format!("shm: warning: the store's broker ended before the program did ({status})");
-        return output::complain(&warning);
-    }
     let mut visit = match Visit::at(&store.dir, store.token) {
         Ok(visit) => visit,
         Err(errno) => {
-            return output::complain(&format!("shm: warning: the store is gone ({})", errno.name()));
+            let status = store.launched.as_mut().and_then(Launched::ended);
+            let why = status.map_or_else(|| errno.name().to_string(), |status| status.to_string());
+            return output::complain(&format!(
+                "shm: warning: the store ended before the program did ({why})"
+            ));
         }
     };
     if args.report {

@@ -12,10 +12,10 @@ use shmfs_client::Settings;
 use shmfs_index::Table;
 use shmfs_sys::{AsFd, BorrowedFd, OwnedFd, fd, memfd, socket};
 use shmfs_wire::{
-    Hello, MESSAGE_BYTES, Refused, Request, Response, Role, Welcome, decode_request, encode_response,
+    Hello, MESSAGE_BYTES, Refused, Request, Response, Role, VERSION, Welcome, decode_request, encode_response,
 };
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -35,9 +35,29 @@ pub enum Fault {
     Refuse(Errno),
     /// The client shall connect anew.
     Reconnect,
-    /// The answer has another sequence number.
+    /// The answer has a number that nothing has been asked under.
     Nonsense,
+    /// The answer comes twice: the broker was killed before it knew that it had answered, and so was the next.
+    Twice,
+    /// The descriptors of the answer are lost, since the process has no number left.
+    Bare,
+    /// The answer is one of another version of the protocol.
+    Foreign,
+    /// A broker of another version refuses.
+    ForeignRefusal,
 }
+
+/// How a connection ends of which the broker knew nothing yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HangUp {
+    /// With `Hello` in its queue.
+    Unread,
+    /// After `Hello` was read.
+    Read,
+}
+
+/// A version of the protocol that is not ours.
+const FOREIGN: u16 = VERSION + 1;
 
 pub const OBJECT: ObjectId = ObjectId(77);
 pub const SLOT: Slot = Slot(5);
@@ -46,7 +66,17 @@ pub const SIZE: u64 = 5000;
 /// What the broker knows and has heard.
 pub struct Store {
     pub calls: Vec<Call>,
+    /// The numbers of the calls and forks that were read.
+    pub numbers: Vec<u64>,
     pub hellos: Vec<Hello>,
+    /// The next connections end so.
+    pub hangups: VecDeque<HangUp>,
+    /// The last number of each client and visitor that was carried out.
+    done: HashMap<Option<usize>, u64>,
+    /// Descriptors that came with calls.
+    pub shown: usize,
+    /// The sockets of children that are not born.
+    pub unborn: Vec<OwnedFd>,
     /// Before the n-th next call; earlier ones are served.
     pub faults: VecDeque<Option<Fault>>,
     pub tables: Vec<Table>,
@@ -80,7 +110,12 @@ impl Mock {
         fs::create_dir_all(&dir).unwrap();
         let store = Arc::new(Mutex::new(Store {
             calls: vec![],
+            numbers: vec![],
             hellos: vec![],
+            hangups: VecDeque::new(),
+            done: HashMap::new(),
+            shown: 0,
+            unborn: vec![],
             faults: VecDeque::new(),
             tables: vec![],
             segment: file(SIZE),
@@ -115,6 +150,11 @@ impl Mock {
     /// The calls since this was last asked.
     pub fn heard(&self) -> Vec<Call> {
         std::mem::take(&mut self.store().calls)
+    }
+
+    /// The numbers of the calls and forks since this was last asked.
+    pub fn numbers(&self) -> Vec<u64> {
+        std::mem::take(&mut self.store().numbers)
     }
 
     /// No connection can be made any more; those that exist stay.
@@ -155,6 +195,11 @@ fn accept(listener: &OwnedFd, store: &Arc<Mutex<Store>>) {
 fn serve(connection: &OwnedFd, store: &Mutex<Store>) {
     let mut table = None;
     let mut begun = false;
+    let hangup = store.lock().unwrap().hangups.pop_front();
+    if hangup == Some(HangUp::Unread) {
+        await_message(connection);
+        return;
+    }
     loop {
         if begun && store.lock().unwrap().faults.front() == Some(&Some(Fault::Unread)) {
             // Ends the connection with the next message in its queue.
@@ -171,37 +216,68 @@ fn serve(connection: &OwnedFd, store: &Mutex<Store>) {
         };
         let (seq, request) = decode_request(&bytes[..received.len]).unwrap();
         let mut store = store.lock().unwrap();
-        let (seq, response, fds) = match request {
+        let mut fault = None;
+        let (response, fds) = match request {
             Request::Hello(hello) => {
+                assert_eq!(seq, 0);
                 begun = true;
-                let (response, fds) = store.hello(hello, &mut table);
-                (seq, response, fds)
+                let answer = store.hello(hello, &mut table);
+                if hangup == Some(HangUp::Read) {
+                    return;
+                }
+                answer
             }
-            Request::Call(call) => match store.faults.pop_front().flatten() {
-                Some(Fault::Reconnect) => (seq, Response::Reconnect, vec![]),
-                Some(Fault::Refuse(errno)) => {
-                    store.calls.push(call);
-                    (seq, Response::Refused(Refused::new(errno, "as planned")), vec![])
-                }
-                fault => {
-                    let (response, fds) = store.call(call, table);
-                    match fault {
-                        Some(Fault::Unanswered) => return,
-                        Some(Fault::Nonsense) => (seq + 1, response, fds),
-                        _ => (seq, response, fds),
+            Request::Born => panic!("{request:?}"),
+            Request::Fork | Request::Call(_) => {
+                store.numbers.push(seq);
+                store.shown += received.fds.iter().flatten().count();
+                fault = store.faults.pop_front().flatten();
+                match (fault, request) {
+                    (Some(Fault::Reconnect), _) => (Response::Reconnect, vec![]),
+                    (Some(Fault::Refuse(errno)), Request::Call(call)) => {
+                        store.calls.push(call);
+                        (Response::Refused(Refused::new(errno, "as planned")), vec![])
                     }
+                    (_, Request::Call(call)) => {
+                        let again = store.done.insert(table, seq) == Some(seq);
+                        store.call(call, table, again)
+                    }
+                    _ => store.fork(),
                 }
-            },
-            Request::Fork | Request::Born => panic!("{request:?}"),
+            }
         };
         drop(store);
-        let mut buffer = [0; MESSAGE_BYTES];
-        let len = encode_response(&response, seq, &mut buffer);
-        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-        if socket::send(connection, &buffer[..len], &fds, true).is_err() {
+        if fault == Some(Fault::Unanswered) || !answer(connection, seq, &response, &fds, fault) {
             return;
         }
     }
+}
+
+/// Sends an answer as the fault has it. False when the other end hung up.
+fn answer(
+    connection: &OwnedFd,
+    seq: u64,
+    response: &Response,
+    fds: &[OwnedFd],
+    fault: Option<Fault>,
+) -> bool {
+    let refusal = Response::Refused(Refused::new(Errno::EPROTO, "another version"));
+    let (seq, response) = match fault {
+        Some(Fault::Nonsense) => (seq + 1, response),
+        Some(Fault::ForeignRefusal) => (seq, &refusal),
+        _ => (seq, response),
+    };
+    let mut buffer = [0; MESSAGE_BYTES];
+    let len = encode_response(response, seq, &mut buffer);
+    if let Some(Fault::Foreign | Fault::ForeignRefusal) = fault {
+        buffer[4..6].copy_from_slice(&FOREIGN.to_ne_bytes());
+    }
+    let mut fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+    if fault == Some(Fault::Bare) {
+        fds.clear();
+    }
+    let times = if fault == Some(Fault::Twice) { 2 } else { 1 };
+    (0..times).all(|_| socket::send(connection, &buffer[..len], &fds, true).is_ok())
 }
 
 /// Waits until a message can be read, and leaves it. False when the other end hung up.
@@ -264,14 +340,26 @@ impl Store {
         }
     }
 
-    fn call(&mut self, call: Call, table: Option<usize>) -> (Response, Vec<OwnedFd>) {
+    fn fork(&mut self) -> (Response, Vec<OwnedFd>) {
+        let client = self.tables.len() as u64 + 1;
+        let (file, made) = Table::create(ClientId(client), 9).unwrap();
+        let (ours, childs) = socket::pair().unwrap();
+        self.tables.push(made);
+        self.unborn.push(ours);
+        (Response::Forked, vec![file, childs])
+    }
+
+    /// Carries a call out, or answers it again.
+    fn call(&mut self, call: Call, table: Option<usize>, again: bool) -> (Response, Vec<OwnedFd>) {
         self.calls.push(call);
         let refused = |errno| (Response::Refused(Refused::new(errno, "no")), vec![]);
         let reopened = |file: &OwnedFd| vec![fd::reopen(file.as_fd(), OpenFlags::RDWR).unwrap()];
         let (reply, fds) = match call {
             Call::ShmGet { .. } => (Reply::Shmid(Shmid(SLOT.0 as i32)), vec![]),
             Call::ShmAttach { .. } => {
-                self.tables[table.unwrap()].attach(SLOT, OBJECT);
+                if !again {
+                    self.tables[table.unwrap()].attach(SLOT, OBJECT);
+                }
                 let reply = Reply::Attached { slot: SLOT, object: OBJECT, size: ByteLen(SIZE) };
                 (reply, reopened(&self.segment))
             }
@@ -293,14 +381,17 @@ impl Store {
             },
             Call::SemPublish { ticket } => {
                 assert_eq!(ticket, Ticket(3));
-                self.published = Some((self.asked.unwrap(), self.fresh.take().unwrap()));
+                if !again {
+                    self.published = Some((self.asked.unwrap(), self.fresh.take().unwrap()));
+                }
                 (Reply::Done, vec![])
             }
             Call::ShmDetached { .. }
             | Call::ShmRemove { .. }
             | Call::Unlink { .. }
             | Call::Reserve { .. }
-            | Call::Settle { .. } => (Reply::Done, vec![]),
+            | Call::Settle { .. }
+            | Call::Replace => (Reply::Done, vec![]),
             _ => return refused(Errno::ENOSYS),
         };
         (Response::Reply(reply), fds)

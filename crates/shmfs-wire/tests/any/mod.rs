@@ -101,6 +101,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => proptest::sample::select(FILES).prop_map(|file| Call::ProcWrite { file }),
         1 => number(ObjectId).prop_map(|after| Call::Next { after }),
         1 => Just(Call::Usage),
+        1 => Just(Call::Replace),
         1 => limits().prop_map(|change| Call::SetLimits { change }),
     ]
 }
@@ -188,18 +189,23 @@ fn row() -> impl Strategy<Value = Row> {
 fn usage() -> impl Strategy<Value = Usage> {
     let backing = prop_oneof![Just(Backing::SealedMemfd), Just(Backing::TmpfsFile), Just(Backing::Memfd)];
     let calls = array::uniform::<_, { CallName::ALL.len() }>(any::<u64>());
-    (backing, any::<[u64; 11]>(), calls).prop_map(|(backing, n, calls)| Usage {
-        size: ByteLen(n[0]),
-        used: ByteLen(n[1]),
-        peak: ByteLen(n[2]),
-        allocated: ByteLen(n[3]),
-        backing,
-        sysv: n[4],
-        posix: n[5],
-        unnamed: n[6],
-        created: Created { segments: n[7], objects: n[8], semaphores: n[9] },
-        clients: n[10],
-        calls,
+    (backing, any::<[u64; 12]>(), (pid(), pid()), calls).prop_map(|(backing, n, (broker, keeper), calls)| {
+        Usage {
+            size: ByteLen(n[0]),
+            used: ByteLen(n[1]),
+            peak: ByteLen(n[2]),
+            allocated: ByteLen(n[3]),
+            backing,
+            sysv: n[4],
+            posix: n[5],
+            unnamed: n[6],
+            created: Created { segments: n[7], objects: n[8], semaphores: n[9] },
+            clients: n[10],
+            restarts: n[11],
+            broker,
+            keeper,
+            calls,
+        }
     })
 }
 

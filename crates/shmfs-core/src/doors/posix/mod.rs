@@ -12,7 +12,7 @@ use crate::namespace::Pending;
 use crate::object::{Object, Objects, Place};
 use crate::perm::{self, Rights};
 use shmfs_abi::limits::{OBJECTS, SEM_BYTES};
-use shmfs_abi::{ByteLen, Cred, Errno, Kind, Name, ObjectId, OpenFlags, Result, Time, refuse};
+use shmfs_abi::{ByteLen, Cred, Errno, Kind, Name, ObjectId, OpenFlags, Result, Ticket, Time, refuse};
 
 /// What opening comes to.
 pub(crate) enum Opened {
@@ -26,7 +26,7 @@ pub(crate) enum Opened {
 pub(crate) fn open(
     mount: &mut Mount,
     objects: &mut Objects,
-    new: ObjectId,
+    (new, ticket): (ObjectId, Ticket),
     caller: &Cred,
     (name, flags, mode): (Name, OpenFlags, u32),
     now: Time,
@@ -36,9 +36,10 @@ pub(crate) fn open(
             return refuse(Errno::ENOENT, "no object has this name");
         }
         let inode = Inode::new(caller, mode, now);
-        enter(objects, new, Object::new(Kind::Object, ByteLen(0), inode, Place::Pending(name)))?;
+        let place = Place::Pending(name, ticket);
+        enter(objects, new, Object::new(Kind::Object, ByteLen(0), inode, place))?;
         mount.names.link(name, new);
-        return Ok(Opened::Created { object: new, pending: Pending::Name(new) });
+        return Ok(Opened::Created { object: new, pending: Pending::Object(new) });
     };
     if flags.contains(OpenFlags::CREAT | OpenFlags::EXCL) {
         return refuse(Errno::EEXIST, "the name is taken");
@@ -60,7 +61,7 @@ pub(crate) fn open(
 pub(crate) fn sem_open(
     mount: &Mount,
     objects: &mut Objects,
-    new: ObjectId,
+    (new, ticket): (ObjectId, Ticket),
     caller: &Cred,
     (name, flags, mode): (Name, OpenFlags, u32),
     now: Time,
@@ -79,7 +80,8 @@ pub(crate) fn sem_open(
         None if !flags.contains(OpenFlags::CREAT) => refuse(Errno::ENOENT, "no semaphore has this name"),
         None => {
             let inode = Inode::new(caller, mode, now);
-            enter(objects, new, Object::new(Kind::Semaphore, ByteLen(SEM_BYTES), inode, Place::Fresh(name)))?;
+            let place = Place::Fresh(name, ticket);
+            enter(objects, new, Object::new(Kind::Semaphore, ByteLen(SEM_BYTES), inode, place))?;
             Ok(Opened::Created { object: new, pending: Pending::Fresh(new) })
         }
     }
@@ -87,12 +89,14 @@ pub(crate) fn sem_open(
 
 /// Links the name of a fresh semaphore if it is absent.
 pub(crate) fn publish(mount: &mut Mount, objects: &mut Objects, object: ObjectId) -> Result<Name> {
-    let Some(fresh) = objects.find_mut(object) else { return refuse(Errno::EINVAL, "it was given up") };
-    let Place::Fresh(name) = fresh.place else { return refuse(Errno::EINVAL, "it is published") };
+    let Some(fresh) = objects.find(object) else { return refuse(Errno::EINVAL, "it was given up") };
+    let Place::Fresh(name, ticket) = fresh.place else {
+        return refuse(Errno::EINVAL, "it is published");
+    };
     if mount.names.get(&name).is_some() {
         return refuse(Errno::EEXIST, "the name was taken meanwhile");
     }
-    fresh.place = Place::Pending(name);
+    objects.change(object, |fresh| fresh.place = Place::Pending(name, ticket));
     mount.names.link(name, object);
     Ok(name)
 }
@@ -120,12 +124,34 @@ const STICKY: &str = "only its owner may take the name away: the directory is st
 /// Takes one name of an object away; without another the object is released. Says whether it is.
 fn take_name(mount: &mut Mount, objects: &mut Objects, object: ObjectId, name: &Name) -> bool {
     mount.names.unlink(name);
-    let Some(unlinked) = objects.find_mut(object) else { return false };
-    let mut others = mount.names.iter().filter(|(_, named)| *named == object).map(|(name, _)| *name);
-    let other = if unlinked.inode.links > 1 { others.next() } else { None };
-    unlinked.inode.links = unlinked.inode.links.saturating_sub(1);
-    unlinked.place = other.map_or(Place::Released, Place::Name);
-    other.is_none()
+    let Some(unlinked) = objects.find(object) else { return false };
+    let place = match unlinked.place {
+        Place::Name(placed) if placed == *name => {
+            let other = if unlinked.inode.links > 1 { mount.names.of(object).next() } else { None };
+            other.map_or(Place::Released, Place::Name)
+        }
+        other => other,
+    };
+    if let Place::Name(placed) = place {
+        mount.names.touch(placed);
+    }
+    objects.change(object, |unlinked| {
+        unlinked.inode.links = unlinked.inode.links.saturating_sub(1);
+        unlinked.place = place;
+    });
+    place == Place::Released
+}
+
+/// Takes every name of an object away, and says which these were.
+pub(crate) fn take_names(mount: &mut Mount, objects: &mut Objects, object: ObjectId) -> Vec<Name> {
+    let names: Vec<_> = match objects.find(object) {
+        Some(Object { place: Place::Name(name), inode: Inode { links: 1, .. }, .. }) => vec![*name],
+        _ => mount.names.of(object).collect(),
+    };
+    for name in &names {
+        take_name(mount, objects, object, name);
+    }
+    names
 }
 
 /// What renaming does.
@@ -192,11 +218,11 @@ pub(crate) fn rename(
 }
 
 fn move_place(objects: &mut Objects, object: ObjectId, from: &Name, to: &Name) {
-    if let Some(moved) = objects.find_mut(object)
-        && moved.place == Place::Name(*from)
-    {
-        moved.place = Place::Name(*to);
-    }
+    objects.change(object, |moved| {
+        if moved.place == Place::Name(*from) {
+            moved.place = Place::Name(*to);
+        }
+    });
 }
 
 /// `link(2)` within the directory.
@@ -216,9 +242,7 @@ pub(crate) fn link(
         return refuse(Errno::EPERM, "fs.protected_hardlinks guards a stranger's object");
     }
     mount.names.link(*to, object);
-    if let Some(linked) = objects.find_mut(object) {
-        linked.inode.links += 1;
-    }
+    objects.change(object, |linked| linked.inode.links += 1);
     Ok(object)
 }
 

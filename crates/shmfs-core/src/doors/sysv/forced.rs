@@ -36,8 +36,10 @@ impl Segments {
 
     /// A process has ended: what it created is orphaned, and goes if that is so set (`exit_shm`).
     pub(crate) fn creator_ended(&mut self, pid: Pid) -> Vec<Slot> {
-        for segment in self.slots.values_mut().filter(|segment| segment.cpid == pid) {
-            segment.orphaned = true;
+        let created = self.slots.iter().filter(|(_, segment)| segment.cpid == pid && !segment.orphaned);
+        let created: Vec<_> = created.map(|(slot, _)| *slot).collect();
+        for slot in created {
+            self.change(slot, |segment| segment.orphaned = true);
         }
         self.to_destroy(|_, cpid| cpid == pid)
     }
@@ -54,6 +56,11 @@ impl Segments {
         }
         let unused = self.iter().filter(|(_, segment)| segment.made && segment.nattch == 0);
         unused.filter(|(_, segment)| chosen(segment.orphaned, segment.cpid)).map(|(slot, _)| slot).collect()
+    }
+
+    /// What is set besides the limits: `shm_rmid_forced` and `shm_next_id`.
+    pub(crate) fn settings(&self) -> (bool, Option<Shmid>) {
+        (self.rmid_forced, self.next_id)
     }
 
     /// `shm_rmid_forced` and `shm_next_id` as the kernel's files tell them.

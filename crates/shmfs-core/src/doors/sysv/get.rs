@@ -90,7 +90,7 @@ impl Segments {
         let huge = flags.contains(GetFlags::HUGETLB).then(|| huge_page(caller, flags)).transpose()?;
         let mapped =
             huge.map_or(size, |log2| ByteLen(size.0.saturating_add((1 << log2) - 1) >> log2 << log2));
-        if size.0 > OBJECT_BYTES {
+        if mapped.0 > OBJECT_BYTES {
             return refuse(Errno::EINVAL, "no file can be so large");
         }
         objects.admit(mapped)?;
@@ -133,7 +133,7 @@ impl Segments {
         }
         let backing = if huge.is_some() { Backing::Huge } else { Backing::SealedMemfd };
         let huge_log2 = huge.unwrap_or(0);
-        Ok(Admitted { object, slot, shmid: Shmid::new(slot, seq), backing, huge_log2 })
+        Ok(Admitted { slot, shmid: Shmid::new(slot, seq), backing, huge_log2 })
     }
 
     /// May the caller map it so (`do_shmat`, ipc/shm.c)? Then it has one attach more.
@@ -157,7 +157,7 @@ impl Segments {
         }
         let attached = (slot, segment.object, segment.is_removed() || self.rmid_forced);
         self.change(slot, |segment| {
-            segment.nattch += 1;
+            segment.nattch = segment.nattch.saturating_add(1);
             segment.atime = now.seconds;
             segment.lpid = caller.pid;
             segment.touched = now;

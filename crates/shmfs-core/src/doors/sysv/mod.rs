@@ -23,10 +23,10 @@ use shmfs_abi::{
     Backing, ByteLen, Cred, Errno, IpcPerm, Key, ObjectId, PageCount, Pid, Result, SegmentStat, ShmLimits,
     ShmUsage, Shmid, Slot, Time, refuse,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A System V segment (`shmid_kernel`).
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Segment {
     pub(crate) object: ObjectId,
     pub(crate) seq: u16,
@@ -42,13 +42,13 @@ pub(crate) struct Segment {
     pub(crate) nattch: u64,
     /// The last attach, detach, fork or death that is accounted for here: what a table remembers of an
     /// earlier one is not news.
-    touched: Time,
+    pub(crate) touched: Time,
     /// Its backing is made.
-    made: bool,
+    pub(crate) made: bool,
     /// Its pages are huge.
-    huge: bool,
+    pub(crate) huge: bool,
     /// Its creator has ended: nobody will be held to account for it (`shm_creator`, ipc/shm.c).
-    orphaned: bool,
+    pub(crate) orphaned: bool,
 }
 
 /// The segments of a store.
@@ -64,11 +64,12 @@ pub(crate) struct Segments {
     rmid_forced: bool,
     /// The id that the next segment shall have (`shm_next_id`).
     next_id: Option<Shmid>,
+    /// The objects of segments that have changed since changes were taken.
+    pub(crate) touched: BTreeSet<ObjectId>,
 }
 
 /// What a segment is made with, once it is admitted.
 pub(crate) struct Admitted {
-    pub(crate) object: ObjectId,
     pub(crate) slot: Slot,
     pub(crate) shmid: Shmid,
     pub(crate) backing: Backing,
@@ -88,15 +89,53 @@ impl Segment {
 
 impl Segments {
     pub(crate) fn new(limits: ShmLimits) -> Segments {
+        Segments::empty(limits, SlotCursor::default(), (false, None))
+    }
+
+    /// No segments, where there were some.
+    pub(crate) fn empty(
+        limits: ShmLimits,
+        cursor: SlotCursor,
+        (rmid_forced, next_id): (bool, Option<Shmid>),
+    ) -> Segments {
         Segments {
             slots: BTreeMap::new(),
             keys: BTreeMap::new(),
-            cursor: SlotCursor::default(),
+            cursor,
             total: PageCount(0),
             limits,
-            rmid_forced: false,
-            next_id: None,
+            rmid_forced,
+            next_id,
+            touched: BTreeSet::new(),
         }
+    }
+
+    /// Enters a segment that was there. `Err` with the reason where it cannot have been.
+    pub(crate) fn restore(&mut self, slot: Slot, segment: Segment) -> std::result::Result<(), &'static str> {
+        let total = self.total.0.checked_add(segment.size.pages().0);
+        self.total = total.map(PageCount).ok_or("the segments' pages are more than a number")?;
+        if segment.key != Key::PRIVATE && self.keys.insert(segment.key, slot).is_some() {
+            return Err("two segments have one key");
+        }
+        match self.slots.insert(slot, segment) {
+            None => Ok(()),
+            Some(_) => Err("two segments have one slot"),
+        }
+    }
+
+    /// Where the search for the next slot begins, the last slot given, its sequence number.
+    pub(crate) fn cursor(&self) -> (u32, Option<u32>, u16) {
+        self.cursor.image()
+    }
+
+    /// Pages of all segments.
+    pub(crate) fn total(&self) -> PageCount {
+        self.total
+    }
+
+    /// The segment that this key finds.
+    pub(crate) fn slot_of(&self, key: Key) -> Option<Slot> {
+        self.keys.get(&key).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Segment)> {
@@ -121,9 +160,13 @@ impl Segments {
         }
     }
 
+    /// Changes a segment, if it exists. What is as it was before has not changed.
     fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Segment)) {
-        if let Some(segment) = self.slots.get_mut(&slot) {
-            change(segment);
+        let Some(segment) = self.slots.get_mut(&slot) else { return };
+        let before = segment.clone();
+        change(segment);
+        if *segment != before {
+            self.touched.insert(segment.object);
         }
     }
 
@@ -150,19 +193,22 @@ impl Segments {
         nattch: u64,
         last: Option<(Pid, Time)>,
     ) -> bool {
-        let Some(segment) = self.slots.get_mut(&slot).filter(|segment| segment.object == object) else {
+        let Some(segment) = self.slots.get(&slot).filter(|segment| segment.object == object) else {
             return false;
         };
         let detached = nattch < segment.nattch;
-        segment.nattch = nattch;
-        if let Some((pid, at)) = last {
-            segment.dtime = segment.dtime.max(at.seconds);
-            if at > segment.touched {
-                segment.touched = at;
-                segment.lpid = pid;
+        let ends = nattch == 0 && (segment.is_removed() || detached && self.rmid_forced);
+        self.change(slot, |segment| {
+            segment.nattch = nattch;
+            if let Some((pid, at)) = last {
+                segment.dtime = segment.dtime.max(at.seconds);
+                if at > segment.touched {
+                    segment.touched = at;
+                    segment.lpid = pid;
+                }
             }
-        }
-        nattch == 0 && (segment.is_removed() || detached && self.rmid_forced)
+        });
+        ends
     }
 
     /// A process with attaches forked: the child's mappings are opened by the parent (`__shm_open`, ipc/shm.c).
@@ -187,10 +233,11 @@ impl Segments {
 
     pub(crate) fn usage(&self, objects: &Objects) -> ShmUsage {
         let resident = self.slots.values().map(|segment| objects.get(segment.object).allocated.pages().0);
+        let resident = resident.fold(0, u64::saturating_add);
         ShmUsage {
             segments: self.slots.len() as u32,
             total: self.total,
-            resident: PageCount(resident.sum()),
+            resident: PageCount(resident),
             swapped: PageCount(0),
         }
     }

@@ -1,0 +1,163 @@
+//! One call: completed, put to the engine with what that needs from outside, its effects begun.
+
+use crate::answer::{Outcome, Outgoing};
+use crate::broker::Broker;
+use crate::effects::Exchange;
+use crate::os::Os;
+use shmfs_abi::{Call, Cred, Errno, ObjectId, Refusal, Reply, refuse};
+use shmfs_core::{Event, Facts};
+use shmfs_journal::ConnectionId;
+use shmfs_wire::{Refused, Response};
+
+impl<O: Os> Broker<O> {
+    pub(crate) fn answer_call(
+        &mut self,
+        id: ConnectionId,
+        cred: &Cred,
+        (call, sequence): (Call, u64),
+        descriptor: Option<O::Fd>,
+        out: &mut Outgoing<O>,
+    ) -> Outcome {
+        if let Call::Replace = call {
+            return self.replace((id, sequence), cred, descriptor);
+        }
+        let client = self.connections.get(&id).and_then(|connection| connection.client());
+        if let (Some(name), Some(_)) = (call.name(), client) {
+            self.count_call(name, 1);
+        }
+        let mut exchange = Exchange { connection: Some(id), client, out };
+        match self.put(cred, call, descriptor.as_ref(), &mut exchange) {
+            Ok(reply) => Outcome::Say(Response::Reply(reply)),
+            Err(refusal) => {
+                *out = Outgoing::none();
+                tracing::debug!(
+                    pid = cred.pid.0,
+                    call = call.name().map_or("", |name| name.text()),
+                    errno = refusal.errno.name(),
+                    reason = refusal.reason,
+                    shortage = ?refusal.shortage,
+                    "refused"
+                );
+                Outcome::Say(Response::Refused(Refused::from(refusal)))
+            }
+        }
+    }
+
+    /// Puts a call to the engine, with what it needs from outside, and begins what it wants done.
+    fn put(
+        &mut self,
+        cred: &Cred,
+        call: Call,
+        descriptor: Option<&O::Fd>,
+        exchange: &mut Exchange<'_, O>,
+    ) -> Result<Reply, Refusal> {
+        let call = self.complete(cred, call, descriptor)?;
+        if let Call::ShmAttach { .. } | Call::SemOpen { .. } | Call::SemPublish { .. } = call
+            && exchange.client.is_none()
+        {
+            return refuse(Errno::EPERM, "a visitor has no attach table and no semaphores");
+        }
+        if let Call::SemOpen { .. } = call {
+            self.give_up_ticket(exchange);
+        }
+        if let Call::SemPublish { ticket } = &call
+            && exchange.client.and_then(|id| self.clients.get(&id)?.ticket) != Some(*ticket)
+        {
+            return refuse(Errno::EINVAL, "the semaphore is another's to publish");
+        }
+        self.refresh(&call);
+        let answer = match self.namespace.call(cred, call, self.os.now()) {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                if let Call::SemPublish { .. } = call {
+                    self.give_up_ticket(exchange);
+                }
+                return Err(refusal);
+            }
+        };
+        self.carry_out(answer.effects, exchange).map_err(|errno| {
+            if let Call::ShmAttach { shmid, .. } = call
+                && let Some(slot) = shmid.slot()
+            {
+                // The engine counted an attach that does not come.
+                self.refresh_slot(slot);
+            }
+            Refusal { errno, reason: "the kernel refused what the call needs", shortage: None }
+        })?;
+        if let Reply::Fresh { ticket, .. } = answer.reply {
+            self.set_ticket(exchange, Some(ticket));
+        }
+        if let Call::SemPublish { .. } = call {
+            self.set_ticket(exchange, None);
+        }
+        if cfg!(debug_assertions) {
+            self.namespace.check();
+        }
+        Ok(self.fill_in(answer.reply))
+    }
+
+    /// A semaphore that its client does not publish goes.
+    fn give_up_ticket(&mut self, exchange: &Exchange<'_, O>) {
+        let Some(ticket) = exchange.client.and_then(|id| self.clients.get(&id)?.ticket) else { return };
+        self.set_ticket(exchange, None);
+        let effects = self.namespace.settle(ticket, Err(Errno::ECONNRESET));
+        self.carry_out_alone(effects);
+    }
+
+    fn set_ticket(&mut self, exchange: &Exchange<'_, O>, ticket: Option<shmfs_abi::Ticket>) {
+        let Some(id) = exchange.client else { return };
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.ticket = ticket;
+            self.dirty.clients.insert(id);
+        }
+    }
+
+    /// Fills in what the caller does not say itself: which object a descriptor shows, which is the proof of the
+    /// right to resize it; and its own limit of locked memory.
+    fn complete(&mut self, cred: &Cred, call: Call, descriptor: Option<&O::Fd>) -> Result<Call, Refusal> {
+        let call = match call {
+            Call::Reserve { size, .. } => Call::Reserve { object: self.shown(descriptor)?, size },
+            Call::Settle { .. } => Call::Settle { object: self.shown(descriptor)? },
+            Call::ShmLock { shmid, lock, .. } => {
+                Call::ShmLock { shmid, lock, allowance: self.os.locked_memory(cred.pid) }
+            }
+            other => other,
+        };
+        if let Call::Reserve { object, .. } | Call::Settle { object } = call {
+            self.measure(object);
+        }
+        Ok(call)
+    }
+
+    fn shown(&self, descriptor: Option<&O::Fd>) -> Result<ObjectId, Refusal> {
+        let Some(descriptor) = descriptor else {
+            return refuse(Errno::EINVAL, "no descriptor came with the call");
+        };
+        let writes = self.os.access(descriptor).is_ok_and(|flags| flags.access().writes());
+        if !writes {
+            return refuse(Errno::EINVAL, "the descriptor is not open for writing");
+        }
+        let facts = self.os.facts(descriptor).ok();
+        match facts.and_then(|facts| self.backings.object_at(facts.identity)) {
+            Some(object) => Ok(object),
+            None => refuse(Errno::EBADF, "the descriptor shows no object of this store"),
+        }
+    }
+
+    /// Tells the engine what the inode of an object says: its size, its pages, and its owner and mode where somebody
+    /// changed them through a descriptor.
+    pub(crate) fn measure(&mut self, object: ObjectId) {
+        let Ok(facts) = self.backings.facts(&self.os, object) else { return };
+        if let Some((uid, gid, mode)) = self.backings.changed_owner(object, &facts) {
+            self.observe(Event::Owned { object, uid, gid, mode });
+        }
+        let facts = Facts { size: facts.size, allocated: facts.allocated };
+        self.observe(Event::Measured { object, facts });
+    }
+
+    /// Tells the engine what happened, and begins what follows.
+    pub(crate) fn observe(&mut self, event: Event) {
+        let effects = self.namespace.observe(event, self.os.now());
+        self.carry_out_alone(effects);
+    }
+}

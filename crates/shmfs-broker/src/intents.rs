@@ -1,0 +1,120 @@
+//! What others see, done after it is committed.
+//!
+//! Owns: doing each intent, the first time and once more after a broker was killed over it.
+//! Leaves to others: when (`transaction`, `recover`).
+
+use crate::broker::Broker;
+use crate::os::{AttachTable, Os, Result};
+use crate::transaction::Todo;
+use shmfs_abi::{ByteLen, Errno, Name, ObjectId};
+use shmfs_core::Facts;
+use shmfs_journal::Intent;
+
+impl<O: Os> Broker<O> {
+    /// Does all of it; says with what the call that is being answered failed.
+    pub(crate) fn carry_out_todo(&mut self, todo: &[Todo]) -> Option<Errno> {
+        let mut failure = None;
+        for todo in todo {
+            match todo {
+                Todo::Release(object) => self.release(*object),
+                Todo::Do { intent, asked } => match self.carry_out_intent(intent) {
+                    Err(errno) if *asked => failure = failure.or(Some(errno)),
+                    Err(errno) => {
+                        tracing::warn!(errno = errno.name(), ?intent, "an effect of an event failed")
+                    }
+                    Ok(()) => {}
+                },
+            }
+        }
+        failure
+    }
+
+    fn carry_out_intent(&mut self, intent: &Intent) -> Result<()> {
+        match *intent {
+            Intent::Link { ticket, object, name } => {
+                let linked = self.link(object, &name).and_then(|()| self.backings.facts(&self.os, object));
+                let facts = linked.map(|facts| Facts { size: facts.size, allocated: facts.allocated });
+                let effects = self.namespace.settle(ticket, facts);
+                self.carry_out_alone(effects);
+                facts.map(drop)
+            }
+            Intent::Unlink { object, name } => self.unlink(object, &name),
+            Intent::Rename { object, from, to, flags } => self.rename(object, (&from, &to), flags),
+            Intent::LinkName { object, from, to } => self.link_name(object, &from, &to),
+            Intent::Own { object, uid, gid, mode } => {
+                self.backings.own(&mut self.os, object, (uid, gid, mode))
+            }
+            Intent::Truncate { object, changed } => {
+                let file = &self.backings.stored(object)?.fd;
+                if self.os.changed(file)? == changed {
+                    self.os.truncate(file, ByteLen(0))?;
+                }
+                self.measure(object);
+                Ok(())
+            }
+            Intent::Introduce { client, slot, object, count, removed } => {
+                // It has died meanwhile, or is dying: then nothing counts.
+                let Some(client) = self.clients.get(&client) else { return Ok(()) };
+                client.table.set_count(slot, object, count);
+                if removed {
+                    client.table.mark_removed(slot, object);
+                }
+                Ok(())
+            }
+            Intent::Mark { object, slot } => {
+                for client in self.clients.values() {
+                    client.table.mark_removed(slot, object);
+                }
+                let effects = self.recount(slot);
+                self.carry_out_alone(effects);
+                Ok(())
+            }
+            Intent::Resize { bytes } => {
+                let Some(hidden) = &self.backings.hidden else { return Ok(()) };
+                if let Err(errno) = self.os.resize(hidden, ByteLen(bytes)) {
+                    // Without the right to do so the engine's charges bind alone.
+                    tracing::warn!(
+                        errno = errno.name(),
+                        "the hidden tmpfs keeps its size; the store's charges bind"
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the file of an object its first name. It may have it already.
+    fn link(&mut self, object: ObjectId, name: &Name) -> Result<()> {
+        let Some((hidden, stored)) = self.backings.in_hidden(object) else { return Ok(()) };
+        match self.os.link(hidden, &stored.fd, name) {
+            Err(Errno::EEXIST) if self.os.named(hidden, name)? == Some(stored.identity) => Ok(()),
+            linked => linked,
+        }
+    }
+
+    /// Takes a name from the file of an object, if it is that file's.
+    fn unlink(&mut self, object: ObjectId, name: &Name) -> Result<()> {
+        let Some((hidden, stored)) = self.backings.in_hidden(object) else { return Ok(()) };
+        if self.os.named(hidden, name)? == Some(stored.identity) {
+            self.os.unlink(hidden, name)?;
+        }
+        Ok(())
+    }
+
+    /// Renames the file of an object, unless it has its new name already.
+    fn rename(&mut self, object: ObjectId, (from, to): (&Name, &Name), flags: u32) -> Result<()> {
+        let Some((hidden, stored)) = self.backings.in_hidden(object) else { return Ok(()) };
+        if self.os.named(hidden, to)? == Some(stored.identity) {
+            return Ok(());
+        }
+        self.os.rename(hidden, from, to, flags)
+    }
+
+    fn link_name(&mut self, object: ObjectId, from: &Name, to: &Name) -> Result<()> {
+        let Some((hidden, stored)) = self.backings.in_hidden(object) else { return Ok(()) };
+        if self.os.named(hidden, to)? == Some(stored.identity) {
+            return Ok(());
+        }
+        self.os.link_name(hidden, from, to)
+    }
+}

@@ -1,0 +1,312 @@
+//! How a broker begins: from the journal, whether its store is new or another broker was killed over it.
+//!
+//! Everything that a broker knows is in the journal or can be asked: what a record names is taken over, everything
+//! else that is open is closed; open intents are carried out once more; every client and every object in doubt is
+//! asked about, since notices that the broker before had taken are lost.
+//!
+//! Owns: that order.
+//! Leaves to others: the records (`shmfs-journal`), whether they belong together (`Namespace::restore`).
+
+use crate::StartError;
+use crate::backing::Backings;
+use crate::broker::Broker;
+use crate::client::Client;
+use crate::connection::Connection;
+use crate::doubt::{Doubts, Watched};
+use crate::os::{AttachTable, Os};
+use crate::source::Source;
+use crate::transaction::{Dirty, Todo};
+use crate::writers::Writer;
+use shmfs_abi::sysv::SHM_LOCKED;
+use shmfs_abi::{Call, Errno, Name, ObjectId, Pid};
+use shmfs_core::{Namespace, ObjectImage, PlaceImage};
+use shmfs_journal::state::{self, Word};
+use shmfs_journal::{
+    ClientRecord, ConnectionId, ConnectionRecord, Intent, Journal, ObjectRecord, Record, RecordId,
+    StoreRecord, WriterRecord,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Crashes on one call before it is set aside.
+const PATIENCE: u64 = 3;
+
+/// What surrounds a broker process.
+pub struct Surroundings<Fd> {
+    /// This process.
+    pub pid: Pid,
+    /// Readable when the broker shall stop.
+    pub stop: Option<Fd>,
+    /// The keeper and its pidfd, readable at its death.
+    pub keeper: Option<(Pid, Fd)>,
+    /// Where the descriptor table is shared with a keeper: numbers that are to be left open though no record names
+    /// them. Otherwise nothing is closed.
+    pub keep: Option<BTreeSet<i32>>,
+}
+
+/// The records by kind.
+#[derive(Default)]
+struct Records {
+    store: Option<StoreRecord>,
+    objects: Vec<ObjectRecord>,
+    names: Vec<(Name, ObjectId)>,
+    clients: Vec<ClientRecord>,
+    connections: Vec<ConnectionRecord>,
+    writers: Vec<WriterRecord>,
+    intents: BTreeMap<u32, Intent>,
+}
+
+impl<O: Os> Broker<O> {
+    /// Begins to serve the store whose journal this is. When it returns, programs are answered at the next turn.
+    ///
+    /// # Errors
+    /// The journal is damaged or another version's, or the kernel refuses a facility.
+    pub fn recover(
+        mut os: O,
+        pages: O::Pages,
+        surroundings: Surroundings<O::Fd>,
+    ) -> Result<Broker<O>, StartError> {
+        let (mut journal, records) = Journal::open(pages).map_err(StartError::Journal)?;
+        let mut records = Records::sorted(records);
+        let record = records.store.take().ok_or(StartError::Damaged("it has no store"))?;
+        if let Some(keep) = surroundings.keep {
+            let known = records.numbers(&record, keep);
+            os.close_others(&known);
+        }
+        let hidden = adopted(&mut os, record.hidden)?;
+        let mut backings = Backings::new(hidden, record.posix_dev);
+        let images = records.take_over_objects(&mut os, &mut backings, &mut journal)?;
+        let known: BTreeSet<_> = images.iter().map(|image| image.object).collect();
+        records.names.retain(|(_, object)| known.contains(object));
+        let namespace = Namespace::restore(&record.image, &images, &records.names)
+            .map_err(|damage| StartError::Damaged(damage.0))?;
+        let listener = adopted(&mut os, record.listener)?.ok_or(StartError::Damaged("it names no socket"))?;
+        let hold = adopted(&mut os, record.hold)?;
+        let quarantined = quarantined(journal.pages());
+        let mut broker = Broker {
+            namespace,
+            backings,
+            connections: HashMap::new(),
+            clients: BTreeMap::new(),
+            watched: HashMap::new(),
+            held: HashMap::new(),
+            doubts: Doubts::default(),
+            writers: HashMap::new(),
+            leaving: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            dirty: Dirty::default(),
+            todo: Vec::new(),
+            closing: Vec::new(),
+            quarantined,
+            replacing: None,
+            spins: Broker::<O>::usual_spins(),
+            spinning: 0,
+            listener,
+            hold,
+            stop: surroundings.stop,
+            keeper: surroundings.keeper,
+            pid: surroundings.pid,
+            os,
+            journal,
+            record,
+        };
+        broker.take_over(&records)?;
+        broker.catch_up(records.intents).map_err(|error| StartError::Run(Box::new(error)))?;
+        Ok(broker)
+    }
+
+    fn take_over(&mut self, records: &Records) -> Result<(), StartError> {
+        let kernel = StartError::kernel("an event source");
+        self.os.listen_to(&self.listener, Source::Listener).map_err(&kernel)?;
+        for (fd, source) in [
+            (self.hold.as_ref().filter(|_| !self.record.command_ended), Source::Hold),
+            (self.stop.as_ref(), Source::Stop),
+            (self.keeper.as_ref().map(|(_, pidfd)| pidfd), Source::Keeper),
+        ] {
+            if let Some(fd) = fd {
+                self.os.listen_to(fd, source).map_err(&kernel)?;
+            }
+        }
+        for client in &records.clients {
+            if let Err(errno) = self.take_over_client(client) {
+                tracing::error!(client = client.client.0, errno = errno.name(), "a client's table is lost");
+                self.dirty.clients.insert(client.client);
+            }
+        }
+        for connection in &records.connections {
+            if let Err(errno) = self.take_over_connection(connection) {
+                tracing::error!(
+                    connection = connection.connection.0,
+                    errno = errno.name(),
+                    "a connection is lost"
+                );
+                self.dirty.connections.insert(connection.connection);
+            }
+        }
+        for WriterRecord { writer, pipe, file, cred } in &records.writers {
+            let taken = self.os.adopt(*pipe).and_then(|pipe| {
+                self.os.listen_to(&pipe, Source::Writer(*writer))?;
+                Ok(self.writers.insert(*writer, Writer { pipe, file: *file, cred: *cred }))
+            });
+            if taken.is_err() {
+                self.dirty.writers.insert(*writer);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_over_client(&mut self, record: &ClientRecord) -> Result<(), Errno> {
+        let id = record.client;
+        let pidfd = if record.pidfd < 0 { None } else { Some(self.os.adopt(record.pidfd)?) };
+        if let Some(pidfd) = &pidfd {
+            self.os.listen_to(pidfd, Source::Process(id))?;
+        }
+        if record.leaving {
+            self.leaving.extend(pidfd.map(|pidfd| (id, (record.pid, pidfd))));
+            return Ok(());
+        }
+        let file = self.os.adopt(record.table)?;
+        if self.os.facts(&file)?.identity != record.identity {
+            return Err(Errno::EBADF);
+        }
+        let table = self.os.map_table(&file)?;
+        let watch = self.os.watch_close(&file).ok();
+        if let Some(watch) = watch {
+            self.watched.insert(watch, Watched::Table(id));
+        }
+        let client = Client {
+            cookie: record.cookie,
+            table,
+            file,
+            identity: record.identity,
+            watch,
+            pidfd,
+            connection: None,
+            ticket: record.ticket,
+            answered: record.answered,
+        };
+        self.clients.insert(id, client);
+        Ok(())
+    }
+
+    fn take_over_connection(&mut self, record: &ConnectionRecord) -> Result<(), Errno> {
+        let id = record.connection;
+        let socket = self.os.adopt(record.socket)?;
+        self.os.listen_to(&socket, Source::Connection(id))?;
+        let connection = Connection {
+            socket,
+            role: record.role,
+            cred: record.cred,
+            sender: record.sender,
+            spoken: record.spoken,
+            inherited: true,
+            answered: record.answered,
+        };
+        if let Some(client) = connection.client().and_then(|client| self.clients.get_mut(&client)) {
+            client.connection = Some(id);
+        }
+        self.connections.insert(id, connection);
+        Ok(())
+    }
+
+    /// Does what the broker before this one had still to do, and asks what it may have heard.
+    fn catch_up(&mut self, intents: BTreeMap<u32, Intent>) -> Result<(), crate::RunError> {
+        let todo: Vec<_> = intents.into_values().map(|intent| Todo::Do { intent, asked: false }).collect();
+        self.carry_out_todo(&todo);
+        self.journal.done();
+        for (ticket, object, name) in self.namespace.pending_links() {
+            self.carry_out_todo(&[Todo::Do { intent: Intent::Link { ticket, object, name }, asked: false }]);
+        }
+        for (slot, object) in self.namespace.marked() {
+            self.clients.values().for_each(|client| client.table.mark_removed(slot, object));
+        }
+        let released = self.namespace.released();
+        self.todo.extend(released.into_iter().map(Todo::Release));
+        self.ask_everybody();
+        self.refresh(&Call::Usage);
+        self.touched.extend(self.namespace.slots());
+        self.settle_deaths();
+        self.reap();
+        self.conclude(None).map(drop)
+    }
+}
+
+impl Records {
+    fn sorted(records: Vec<Record>) -> Records {
+        let mut sorted = Records::default();
+        for record in records {
+            match record {
+                Record::Store(store) => sorted.store = Some(store),
+                Record::Object(object) => sorted.objects.push(object),
+                Record::Name(name, object) => sorted.names.push((name, object)),
+                Record::Client(client) => sorted.clients.push(client),
+                Record::Connection(connection) => sorted.connections.push(connection),
+                Record::Writer(writer) => sorted.writers.push(writer),
+                Record::Intent(index, intent) => drop(sorted.intents.insert(index, intent)),
+            }
+        }
+        sorted
+    }
+
+    /// Every number of the table that a record names.
+    fn numbers(&self, store: &StoreRecord, keep: BTreeSet<i32>) -> BTreeSet<i32> {
+        let mut known = keep;
+        known.extend([store.listener, store.hidden, store.hold]);
+        known.extend(self.objects.iter().map(|object| object.fd));
+        known.extend(self.clients.iter().flat_map(|client| [client.table, client.pidfd]));
+        known.extend(self.connections.iter().map(|connection| connection.socket));
+        known.extend(self.writers.iter().map(|writer| writer.pipe));
+        known.remove(&-1);
+        known
+    }
+
+    /// Takes every object's descriptor over, if it is still the file that it was. One that is not has no pages any
+    /// more that anybody could be given.
+    fn take_over_objects<O: Os>(
+        &self,
+        os: &mut O,
+        backings: &mut Backings<O>,
+        journal: &mut Journal<O::Pages>,
+    ) -> Result<Vec<ObjectImage>, StartError> {
+        let mut images = Vec::with_capacity(self.objects.len());
+        for ObjectRecord { image, fd, identity, backing, owner } in &self.objects {
+            let taken = os.adopt(*fd).and_then(|fd| Ok((os.facts(&fd)?, fd)));
+            match taken {
+                Ok((facts, fd)) if facts.identity == *identity => {
+                    backings.take_over(os, image.object, (fd, *backing), &facts, is_locked(image), *owner);
+                    images.push(*image);
+                }
+                taken => {
+                    let errno = taken.err().map_or("another file", |errno| errno.name());
+                    tracing::error!(
+                        object = image.object.0,
+                        fd,
+                        errno,
+                        "an object's descriptor is lost, and the object with it"
+                    );
+                    let removed = journal.remove(RecordId::Object(image.object));
+                    removed.map_err(StartError::kernel("memory for the journal"))?;
+                }
+            }
+        }
+        Ok(images)
+    }
+}
+
+fn is_locked(image: &ObjectImage) -> bool {
+    matches!(image.place, PlaceImage::Slot(_, segment) if segment.perm.mode & SHM_LOCKED != 0)
+}
+
+fn adopted<O: Os>(os: &mut O, number: i32) -> Result<Option<O::Fd>, StartError> {
+    if number < 0 {
+        return Ok(None);
+    }
+    os.adopt(number).map(Some).map_err(StartError::kernel("a descriptor of the store"))
+}
+
+/// The call that has crashed brokers too often, if there is one.
+fn quarantined<P: shmfs_journal::Pages>(pages: &P) -> Option<(ConnectionId, u64)> {
+    if state::get(pages, Word::Crashes) < PATIENCE {
+        return None;
+    }
+    Some((ConnectionId(state::get(pages, Word::CrashConnection)), state::get(pages, Word::CrashSequence)))
+}

@@ -1,0 +1,213 @@
+//! Steps of the POSIX door.
+
+use super::{NO_FACTS, PAGES, Play, cred};
+use crate::model::{Fresh, Object};
+use crate::step::Fault;
+use shmfs_abi::{ByteLen, Call, Errno, Name, OpenFlags, PAGE_SIZE, Reply};
+use shmfs_core::{Event, Facts};
+
+/// Objects and semaphores share names, as `shm_open("/sem.a")` opens a semaphore.
+pub(super) fn name(number: u8) -> Name {
+    match Name::new(&[b's', b'e', b'm', b'.', b'a' + number]) {
+        Ok(name) => name,
+        Err(_) => unreachable!("a letter behind a prefix is a name"),
+    }
+}
+
+impl Play {
+    pub(super) fn open(&mut self, who: u8, number: u8, flags: i32, mode: u32, fault: Fault) {
+        let expected = self.model.open(&cred(who), number, flags);
+        let asked = Call::Open { name: name(number), flags: OpenFlags::from_bits_retain(flags), mode };
+        let upcoming = self.engine.image().numbers.0 + 1;
+        match (expected, self.call(who, asked, fault)) {
+            (Err(expected), Err(errno)) => assert_eq!(errno, expected),
+            (Ok(None), Err(errno)) => {
+                assert!(matches!(fault, Fault::Make | Fault::Link) && errno == Errno::ENFILE, "{errno:?}");
+                if fault == Fault::Link {
+                    // Its backing was made, and a descriptor may be on its way.
+                    self.model.held.push((shmfs_abi::ObjectId(upcoming), 0));
+                }
+            }
+            (Ok(Some(found)), Ok(called)) => {
+                let object = &mut self.model.objects[found];
+                assert_eq!((called.made, called.reply), (None, Reply::Opened { object: object.object }));
+                if flags & 0o1000 != 0 {
+                    object.measured(0, self.now.seconds);
+                }
+            }
+            (Ok(None), Ok(called)) => {
+                let Some(object) = called.made else { panic!("nothing was made") };
+                assert_eq!(called.reply, Reply::Opened { object });
+                assert_eq!(called.waits.is_some(), fault == Fault::Wait);
+                let opened = Object::new(object, number, 0, mode, who);
+                self.model.objects.push(Object { waits: called.waits, ..opened });
+            }
+            (Err(expected), Ok(called)) => {
+                panic!("shm_open: expected {expected:?}, got {:?}", called.reply);
+            }
+            (Ok(Some(_)), Err(errno)) => panic!("shm_open: {errno:?} for what exists"),
+        }
+    }
+
+    pub(super) fn unlink(&mut self, who: u8, number: u8) {
+        let found = self.model.lookup(number);
+        let expected = match found {
+            Err(errno) => Some(errno),
+            Ok(None) => Some(Errno::ENOENT),
+            Ok(Some(found)) => (!self.model.may_delete(found, &cred(who))).then_some(Errno::EPERM),
+        };
+        let got = self.call(who, Call::Unlink { name: name(number) }, Fault::None);
+        assert_eq!(got.err(), expected, "unlink");
+        if let (Ok(Some(found)), None) = (found, expected) {
+            self.model.take_name(found, number);
+        }
+    }
+
+    pub(super) fn rename(&mut self, who: u8, from: u8, to: u8, flags: u8) {
+        let (old, new) = (self.model.lookup(from), self.model.lookup(to));
+        let may = |object| self.model.may_delete(object, &cred(who));
+        let expected = match (flags, old, new) {
+            (3, ..) => Some(Errno::EINVAL),
+            (_, Err(errno), _) => Some(errno),
+            (_, Ok(None), _) => Some(Errno::ENOENT),
+            (_, _, Err(errno)) => Some(errno),
+            (1, _, Ok(Some(_))) => Some(Errno::EEXIST),
+            (2, _, Ok(None)) => Some(Errno::ENOENT),
+            (_, Ok(Some(old)), Ok(Some(new))) if old == new => None,
+            (_, Ok(Some(old)), Ok(new)) => {
+                (!may(old) || new.is_some_and(|new| !may(new))).then_some(Errno::EPERM)
+            }
+        };
+        let asked = Call::Rename { from: name(from), to: name(to), flags: u32::from(flags) };
+        assert_eq!(self.call(who, asked, Fault::None).err(), expected, "rename");
+        let (Ok(Some(old)), Ok(new), None) = (old, new, expected) else { return };
+        if Some(old) == new {
+            return;
+        }
+        let swap =
+            |names: &mut Vec<u8>, from, to| names.iter_mut().filter(|n| **n == from).for_each(|n| *n = to);
+        swap(&mut self.model.objects[old].names, from, to);
+        match (new, flags) {
+            (Some(new), 2) => swap(&mut self.model.objects[new].names, to, from),
+            (Some(new), _) => self.model.take_name(new, to),
+            (None, _) => {}
+        }
+    }
+
+    pub(super) fn link(&mut self, who: u8, from: u8, to: u8) {
+        let old = self.model.lookup(from);
+        let expected = match (old, self.model.named(to)) {
+            (Err(errno), _) => Some(errno),
+            (Ok(None), _) => Some(Errno::ENOENT),
+            (_, Some(_)) => Some(Errno::EEXIST),
+            _ => None,
+        };
+        let got = self.call(who, Call::Link { from: name(from), to: name(to) }, Fault::None);
+        assert_eq!(got.err(), expected, "link");
+        if let (Ok(Some(old)), None) = (old, expected) {
+            self.model.objects[old].names.push(to);
+        }
+    }
+
+    pub(super) fn resize(&mut self, number: u8, pages: u64, dies: bool) {
+        let Some(found) = self.model.named(number) else { return };
+        let (object, before) = (self.model.objects[found].object, self.model.objects[found].pages);
+        let size = ByteLen(pages * PAGE_SIZE);
+        let free = PAGES.saturating_sub(self.model.used());
+        let expected = (pages > before && pages - before > free).then_some(Errno::ENOSPC);
+        let got = self.call(0, Call::Reserve { object, size }, Fault::None);
+        assert_eq!(got.err(), expected, "reserve");
+        if expected.is_some() {
+            return;
+        }
+        let resized = &mut self.model.objects[found];
+        if pages > before {
+            (resized.pages, resized.reserved) = (pages, Some(self.now.seconds));
+        }
+        if !dies {
+            (resized.pages, resized.size, resized.reserved) = (pages, pages, None);
+            self.observe(Event::Measured { object, facts: Facts { size, ..NO_FACTS } });
+            assert!(self.call(0, Call::Settle { object }, Fault::None).is_ok());
+        }
+    }
+
+    pub(super) fn measure(&mut self, number: u8) {
+        let Some(found) = self.model.named(number) else { return };
+        let measured = &mut self.model.objects[found];
+        measured.measured(measured.size, self.now.seconds);
+        let facts = Facts { size: ByteLen(measured.size * PAGE_SIZE), ..NO_FACTS };
+        let object = measured.object;
+        self.observe(Event::Measured { object, facts });
+    }
+
+    pub(super) fn semaphore(&mut self, who: u8, number: u8, exclusive: bool, fails: bool) {
+        let flags = if exclusive { 0o300 } else { 0o100 };
+        let expected = match self.model.open(&cred(who), number, flags | 2) {
+            Ok(None) if self.model.used() >= PAGES => Err(Errno::ENOSPC),
+            Ok(None) if fails => Err(Errno::ENFILE),
+            other => other,
+        };
+        let (flags, fault) =
+            (OpenFlags::from_bits_retain(flags), if fails { Fault::Make } else { Fault::None });
+        let asked = Call::SemOpen { name: name(number), flags, mode: 0o600 };
+        match (expected, self.call(who, asked, fault).map(|called| called.reply)) {
+            (Err(expected), Err(errno)) => assert_eq!(errno, expected),
+            (Ok(Some(found)), Ok(Reply::Opened { object })) => {
+                assert_eq!(object, self.model.objects[found].object);
+            }
+            (Ok(None), Ok(Reply::Fresh { object, ticket })) => {
+                let object = Object::new(object, number, 1, 0o600, who);
+                self.model.fresh.push(Fresh { ticket, object });
+            }
+            (expected, got) => panic!("sem_open: expected {expected:?}, got {got:?}"),
+        }
+    }
+
+    pub(super) fn publish(&mut self, which: u8, fault: Fault) {
+        if self.model.fresh.is_empty() {
+            return;
+        }
+        let Fresh { ticket, object } = self.model.fresh.remove(usize::from(which) % self.model.fresh.len());
+        if fault == Fault::Make {
+            assert!(self.settle(ticket, Ok(NO_FACTS), true).is_err());
+            self.model.held.push((object.object, 1));
+            return;
+        }
+        let taken = self.model.named(object.names[0]).is_some();
+        match (taken, self.call(0, Call::SemPublish { ticket }, fault)) {
+            (true, Err(Errno::EEXIST)) => {
+                assert!(self.settle(ticket, Ok(NO_FACTS), true).is_err());
+                self.model.held.push((object.object, 1));
+            }
+            (false, Ok(called)) => {
+                assert_eq!(called.waits.is_some(), fault == Fault::Wait);
+                self.model.objects.push(Object { waits: called.waits, ..object });
+            }
+            (false, Err(Errno::ENFILE)) if fault == Fault::Link => {
+                self.model.held.push((object.object, 1));
+            }
+            (_, got) => panic!("publishing: got {:?}", got.map(|called| called.reply)),
+        }
+    }
+
+    /// A name that waits is there, or cannot be.
+    pub(super) fn settle_name(&mut self, which: u8, fails: bool) {
+        let mut waiting = Vec::new();
+        for (index, object) in self.model.objects.iter().enumerate() {
+            waiting.extend(object.waits.map(|ticket| (ticket, index)));
+        }
+        waiting.sort();
+        let links: Vec<_> = self.engine.pending_links().into_iter().map(|link| (link.0, link.1)).collect();
+        let expected: Vec<_> =
+            waiting.iter().map(|(ticket, index)| (*ticket, self.model.objects[*index].object)).collect();
+        assert_eq!(links, expected, "names wait");
+        let Some(&(ticket, index)) = waiting.get(usize::from(which) % waiting.len().max(1)) else { return };
+        let settled = self.settle(ticket, Ok(NO_FACTS), fails);
+        assert_eq!(settled.is_err(), fails);
+        if fails {
+            self.model.release(index);
+        } else {
+            self.model.objects[index].waits = None;
+        }
+    }
+}
