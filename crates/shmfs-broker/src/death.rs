@@ -7,7 +7,7 @@
 
 use crate::broker::Broker;
 use crate::doubt::Watched;
-use crate::os::{AttachTable, Os};
+use crate::os::{AttachTable, BATCH, Closed, Os};
 use crate::source::Source;
 use shmfs_abi::{CallName, ClientId, Errno, Pid};
 use shmfs_core::Event;
@@ -18,7 +18,9 @@ impl<O: Os> Broker<O> {
     /// Takes every death that can be known now: what the kernel queued before a request was sent is seen
     /// before that request is served.
     pub(crate) fn see_deaths(&mut self, sources: &[Source]) {
-        let closed = self.os.closed();
+        // A request of this turn was sent before the wait ended; so was the notice of any death before it.
+        let told = sources.contains(&Source::Watch) || sources.len() >= BATCH;
+        let closed = if told { self.os.closed() } else { Closed::default() };
         for watch in closed.watches {
             if let Some(watched) = self.watched.get(&watch).copied() {
                 self.doubts.raise(watched);

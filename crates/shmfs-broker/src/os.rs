@@ -15,6 +15,9 @@ use shmfs_sys::socket::Peer;
 use shmfs_sys::watch::WatchId;
 use std::collections::BTreeSet;
 
+/// Sources told of at once: where there are so many, others may have something too.
+pub const BATCH: usize = 256;
+
 /// The result of one call.
 pub type Result<T> = std::result::Result<T, Errno>;
 

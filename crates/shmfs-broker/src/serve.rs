@@ -123,7 +123,9 @@ impl<O: Os> Broker<O> {
         let (role, cred) = (connection.role, connection.cred);
         match (request, role, cred) {
             (Request::Hello(hello), Role::Stranger, _) => self.hello(id, hello, out),
-            (Request::Hello(_), Role::Client(_) | Role::Visitor, _) if !spoken => self.welcome_again(id, out),
+            (Request::Hello(hello), Role::Client(_) | Role::Visitor, _) if !spoken => {
+                self.welcome_again(id, hello, out)
+            }
             (Request::Hello(_), ..) => Outcome::Hangup("it said hello twice"),
             (Request::Born, Role::Unborn(_), _) => self.born(id, &sender),
             (Request::Born, Role::Client(_), _) if !spoken => Outcome::Nothing,

@@ -44,10 +44,17 @@ impl<O: Os> Broker<O> {
     }
 
     /// Hello came a second time: the answer was lost with the broker that gave it.
-    pub(crate) fn welcome_again(&mut self, id: ConnectionId, out: &mut Outgoing<O>) -> Outcome {
+    pub(crate) fn welcome_again(
+        &mut self,
+        id: ConnectionId,
+        hello: &Hello,
+        out: &mut Outgoing<O>,
+    ) -> Outcome {
         let Some(connection) = self.connections.get(&id) else { return Outcome::Nothing };
         let (role, pid) = (connection.role, connection.cred.map_or(Pid(0), |cred| cred.pid));
-        if let Some(client) = connection.client().and_then(|client| self.clients.get(&client)) {
+        // Who resumes has its table.
+        let client = connection.client().filter(|_| hello.resume.is_none());
+        if let Some(client) = client.and_then(|client| self.clients.get(&client)) {
             let given = self.os.open(&client.file, OpenFlags::RDWR).and_then(|table| out.carry(table));
             if let Err(errno) = given {
                 return Outcome::refused(errno, "the process cannot be registered");

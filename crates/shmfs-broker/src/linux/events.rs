@@ -1,14 +1,12 @@
 //! The set of sources that the loop waits for, by epoll.
 
 use super::errno;
+use crate::os::BATCH;
 use crate::source::Source;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use shmfs_abi::Errno;
 use std::mem::MaybeUninit;
-
-/// Events taken at one wait.
-const BATCH: usize = 256;
 
 /// The set of sources.
 pub(super) struct Events {

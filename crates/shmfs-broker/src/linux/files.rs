@@ -1,4 +1,9 @@
 //! Files for objects: sealed memfds, memfds, huge pages, and files of the store's hidden tmpfs.
+//!
+//! Owns: how each is made, opened and owned.
+//! Leaves to others: which objects there are (`shmfs-core`), their names (`intents`).
+//! Not done: a broker without privilege that is killed in the moment in which it opens an object whose owner may not
+//! read or write it leaves those two bits in the mode.
 
 use crate::os::{Result, Wish};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
