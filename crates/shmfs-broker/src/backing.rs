@@ -103,6 +103,13 @@ impl<O: Os> Backings<O> {
         Ok(())
     }
 
+    /// Keeps an object's pages in memory no longer.
+    pub(crate) fn let_swap(&mut self, object: ObjectId) {
+        if let Some(stored) = self.objects.get_mut(&object).filter(|stored| stored.backing != Backing::Huge) {
+            stored.kept = None;
+        }
+    }
+
     /// A file description of its own for one client, opened with `flags`.
     pub(crate) fn open(&self, os: &mut O, object: ObjectId, flags: OpenFlags) -> Result<O::Fd> {
         os.open(&self.stored(object)?.fd, flags)

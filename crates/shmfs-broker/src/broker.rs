@@ -50,8 +50,12 @@ pub struct Broker<O: Os> {
     pub(crate) closing: Vec<O::Fd>,
     /// A call that has crashed brokers before this one, and is not tried again.
     pub(crate) quarantined: Option<(ConnectionId, u64)>,
+    /// The request whose answer the broker before this one was about to send, and how sure its being unread is.
+    pub(crate) interrupted: Option<(ConnectionId, u64, u64)>,
     /// A request to put another program in this one's place.
     pub(crate) replacing: Option<(ConnectionId, u64, O::Fd)>,
+    /// Whether the first turn is still to come.
+    pub(crate) fresh: bool,
     /// Looks before sleeping; none on a single core, where they would only keep the caller off it.
     pub(crate) spins: u32,
     pub(crate) spinning: u32,
@@ -118,6 +122,9 @@ impl<O: Os> Broker<O> {
         }
         self.ask_doubtful();
         self.conclude(None)?;
+        if std::mem::take(&mut self.fresh) {
+            self.be_idle();
+        }
         Ok((self.record.command_ended && self.may_end()).then_some(End::Over))
     }
 
@@ -130,7 +137,7 @@ impl<O: Os> Broker<O> {
                 return Ok(sources);
             }
         }
-        self.os.wait(self.doubts.patience()).map_err(RunError::Wait)
+        self.os.wait(self.doubts.patience(self.os.now())).map_err(RunError::Wait)
     }
 
     fn command_ended(&mut self) {

@@ -23,7 +23,7 @@ impl<O: Os> Broker<O> {
         let closed = if told { self.os.closed() } else { Closed::default() };
         for watch in closed.watches {
             if let Some(watched) = self.watched.get(&watch).copied() {
-                self.doubts.raise(watched);
+                self.doubts.raise(watched, self.os.now());
                 self.ask(watched);
             }
         }
@@ -49,11 +49,11 @@ impl<O: Os> Broker<O> {
     pub(crate) fn ask_everybody(&mut self) {
         let clients: Vec<_> = self.clients.keys().copied().collect();
         for client in clients {
-            self.doubts.raise(Watched::Table(client));
+            self.doubts.raise(Watched::Table(client), self.os.now());
             self.ask_table(client);
         }
         let held: Vec<_> = self.held.keys().copied().collect();
-        held.into_iter().for_each(|object| self.doubts.raise(Watched::Released(object)));
+        held.into_iter().for_each(|object| self.doubts.raise(Watched::Released(object), self.os.now()));
     }
 
     /// A description of a client's table has gone. It may have been a second one: then the client lives.
@@ -72,7 +72,7 @@ impl<O: Os> Broker<O> {
             self.gone(id);
         } else {
             let noticed = client.watch.is_some();
-            self.doubts.wait(watched, noticed);
+            self.doubts.wait(watched, noticed, self.os.now());
         }
     }
 
@@ -93,9 +93,9 @@ impl<O: Os> Broker<O> {
             known.connection = None;
             self.dirty.clients.insert(client);
         }
-        let unwatched = self.clients.get(&client).is_some_and(|known| known.watch.is_none());
-        if unwatched && !self.still_maps(client) {
-            self.gone(client);
+        if self.clients.get(&client).is_some_and(|known| known.watch.is_none()) {
+            self.doubts.raise(Watched::Table(client), self.os.now());
+            self.ask_table(client);
             self.settle_deaths();
         }
     }

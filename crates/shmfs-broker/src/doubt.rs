@@ -6,7 +6,7 @@
 
 use crate::broker::Broker;
 use crate::os::Os;
-use shmfs_abi::{ClientId, ObjectId};
+use shmfs_abi::{ClientId, ObjectId, Time};
 use std::collections::BTreeMap;
 
 /// The first pause before a file is asked again, and the last, in milliseconds.
@@ -24,16 +24,19 @@ pub(crate) enum Watched {
     Orphan(ObjectId),
 }
 
-/// Files in doubt, with the pause before the next question.
+/// Files in doubt, with the pause before the next question and when it ends, in nanoseconds since the epoch. A busy
+/// broker turns often within one pause, and must not give up before the time has passed.
 #[derive(Default)]
 pub(crate) struct Doubts {
-    pauses: BTreeMap<Watched, u32>,
+    pauses: BTreeMap<Watched, (u32, u64)>,
 }
+
+const MILLISECOND: u64 = 1_000_000;
 
 impl Doubts {
     /// A description of this one has gone.
-    pub(crate) fn raise(&mut self, watched: Watched) {
-        self.pauses.insert(watched, FIRST_PAUSE);
+    pub(crate) fn raise(&mut self, watched: Watched, now: Time) {
+        self.pauses.insert(watched, (FIRST_PAUSE, now.as_nanos()));
     }
 
     /// It is settled.
@@ -42,29 +45,34 @@ impl Doubts {
     }
 
     /// It was asked once more, and is held. Says whether this was often enough, where a notice comes of the next end.
-    pub(crate) fn wait(&mut self, watched: Watched, noticed: bool) {
-        let Some(pause) = self.pauses.get_mut(&watched) else { return };
-        if *pause < LAST_PAUSE {
-            *pause *= 2;
-        } else if noticed {
+    pub(crate) fn wait(&mut self, watched: Watched, noticed: bool, now: Time) {
+        let Some((pause, due)) = self.pauses.get_mut(&watched) else { return };
+        if *pause >= LAST_PAUSE && noticed {
             self.pauses.remove(&watched);
+            return;
         }
+        *due = now.as_nanos() + u64::from(*pause) * MILLISECOND;
+        *pause = (*pause * 2).min(LAST_PAUSE);
     }
 
     /// How long the loop may wait at most, in milliseconds.
-    pub(crate) fn patience(&self) -> Option<u32> {
-        self.pauses.values().min().copied()
+    pub(crate) fn patience(&self, now: Time) -> Option<u32> {
+        let next = self.pauses.values().map(|(_, due)| due.saturating_sub(now.as_nanos())).min()?;
+        Some(next.div_ceil(MILLISECOND).min(LAST_PAUSE.into()) as u32)
     }
 
-    fn all(&self) -> Vec<Watched> {
-        self.pauses.keys().copied().collect()
+    /// Whose pause is over. A clock that was set back ends all.
+    fn due(&self, now: Time) -> Vec<Watched> {
+        let now = now.as_nanos();
+        let over = |due: u64| due <= now || due > now + u64::from(LAST_PAUSE) * MILLISECOND;
+        self.pauses.iter().filter(|(_, (_, due))| over(*due)).map(|(watched, _)| *watched).collect()
     }
 }
 
 impl<O: Os> Broker<O> {
     /// Asks about everything in doubt.
     pub(crate) fn ask_doubtful(&mut self) {
-        for watched in self.doubts.all() {
+        for watched in self.doubts.due(self.os.now()) {
             self.ask(watched);
         }
     }

@@ -84,12 +84,12 @@ impl<O: Os> Broker<O> {
     }
 
     /// Gives the file of an object its first name. It may have it already.
-    fn link(&mut self, object: ObjectId, name: &Name) -> Result<()> {
+    pub(crate) fn link(&mut self, object: ObjectId, name: &Name) -> Result<()> {
         let Some((hidden, stored)) = self.backings.in_hidden(object) else { return Ok(()) };
-        match self.os.link(hidden, &stored.fd, name) {
-            Err(Errno::EEXIST) if self.os.named(hidden, name)? == Some(stored.identity) => Ok(()),
-            linked => linked,
+        if self.os.named(hidden, name)? == Some(stored.identity) {
+            return Ok(());
         }
+        self.os.link(hidden, &stored.fd, name)
     }
 
     /// Takes a name from the file of an object, if it is that file's.

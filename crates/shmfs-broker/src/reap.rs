@@ -26,7 +26,7 @@ impl<O: Os> Broker<O> {
             if let Ok(watch) = self.os.watch_close(&stored.fd) {
                 self.watched.insert(watch, Watched::Orphan(object));
             }
-            self.doubts.raise(Watched::Orphan(object));
+            self.doubts.raise(Watched::Orphan(object), self.os.now());
             self.ask_orphan(object);
         }
     }
@@ -40,7 +40,7 @@ impl<O: Os> Broker<O> {
         let unused: Result<bool, Errno> = self.backings.is_unused(&mut self.os, object);
         // Without a lease nobody knows; what may be used stays.
         if !unused.unwrap_or(false) {
-            return self.doubts.wait(watched, true);
+            return self.doubts.wait(watched, true, self.os.now());
         }
         self.doubts.settle(watched);
         if let Some(image) = self.namespace.object_image(object) {

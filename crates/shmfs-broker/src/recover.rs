@@ -26,6 +26,7 @@ use shmfs_journal::{
     StoreRecord, WriterRecord,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem::ManuallyDrop;
 
 /// Crashes on one call before it is set aside.
 const PATIENCE: u64 = 3;
@@ -65,7 +66,7 @@ impl<O: Os> Broker<O> {
         pages: O::Pages,
         surroundings: Surroundings<O::Fd>,
     ) -> Result<Broker<O>, StartError> {
-        let (mut journal, records) = Journal::open(pages).map_err(StartError::Journal)?;
+        let (journal, records) = Journal::open(pages).map_err(StartError::Journal)?;
         let mut records = Records::sorted(records);
         let record = records.store.take().ok_or(StartError::Damaged("it has no store"))?;
         if let Some(keep) = surroundings.keep {
@@ -74,15 +75,20 @@ impl<O: Os> Broker<O> {
         }
         let hidden = adopted(&mut os, record.hidden)?;
         let mut backings = Backings::new(hidden, record.posix_dev);
-        let images = records.take_over_objects(&mut os, &mut backings, &mut journal)?;
+        let (images, lost) = records.take_over_objects(&mut os, &mut backings);
         let known: BTreeSet<_> = images.iter().map(|image| image.object).collect();
         records.names.retain(|(_, object)| known.contains(object));
         let namespace = Namespace::restore(&record.image, &images, &records.names)
             .map_err(|damage| StartError::Damaged(damage.0))?;
         let listener = adopted(&mut os, record.listener)?.ok_or(StartError::Damaged("it names no socket"))?;
         let hold = adopted(&mut os, record.hold)?;
+        let word = |word| state::get(journal.pages(), word);
+        let saying = word(Word::Saying);
+        let busy = (ConnectionId(word(Word::Busy)), word(Word::BusySequence), saying);
+        let interrupted = (saying > 0).then_some(busy);
         let quarantined = quarantined(journal.pages());
-        let mut broker = Broker {
+        // What it has taken over is the next broker's where this one cannot begin: it must not be closed.
+        let mut broker = ManuallyDrop::new(Broker {
             namespace,
             backings,
             connections: HashMap::new(),
@@ -97,9 +103,11 @@ impl<O: Os> Broker<O> {
             todo: Vec::new(),
             closing: Vec::new(),
             quarantined,
+            interrupted,
             replacing: None,
             spins: Broker::<O>::usual_spins(),
             spinning: 0,
+            fresh: true,
             listener,
             hold,
             stop: surroundings.stop,
@@ -108,10 +116,14 @@ impl<O: Os> Broker<O> {
             os,
             journal,
             record,
-        };
+        });
+        for object in lost {
+            let removed = broker.journal.remove(RecordId::Object(object));
+            removed.map_err(StartError::kernel("memory for the journal"))?;
+        }
         broker.take_over(&records)?;
         broker.catch_up(records.intents).map_err(|error| StartError::Run(Box::new(error)))?;
-        Ok(broker)
+        Ok(ManuallyDrop::into_inner(broker))
     }
 
     fn take_over(&mut self, records: &Records) -> Result<(), StartError> {
@@ -128,12 +140,18 @@ impl<O: Os> Broker<O> {
         }
         for client in &records.clients {
             if let Err(errno) = self.take_over_client(client) {
+                if is_passing(errno) {
+                    return Err(StartError::Kernel { what: "a client's table", errno });
+                }
                 tracing::error!(client = client.client.0, errno = errno.name(), "a client's table is lost");
                 self.dirty.clients.insert(client.client);
             }
         }
         for connection in &records.connections {
             if let Err(errno) = self.take_over_connection(connection) {
+                if is_passing(errno) {
+                    return Err(StartError::Kernel { what: "a connection", errno });
+                }
                 tracing::error!(
                     connection = connection.connection.0,
                     errno = errno.name(),
@@ -143,13 +161,13 @@ impl<O: Os> Broker<O> {
             }
         }
         for WriterRecord { writer, pipe, file, cred } in &records.writers {
-            let taken = self.os.adopt(*pipe).and_then(|pipe| {
-                self.os.listen_to(&pipe, Source::Writer(*writer))?;
-                Ok(self.writers.insert(*writer, Writer { pipe, file: *file, cred: *cred }))
-            });
-            if taken.is_err() {
+            let Ok(pipe) = self.os.adopt(*pipe) else {
                 self.dirty.writers.insert(*writer);
-            }
+                continue;
+            };
+            let heard = self.os.listen_to(&pipe, Source::Writer(*writer));
+            self.writers.insert(*writer, Writer { pipe, file: *file, cred: *cred });
+            heard.map_err(StartError::kernel("a pipe"))?;
         }
         Ok(())
     }
@@ -157,18 +175,28 @@ impl<O: Os> Broker<O> {
     fn take_over_client(&mut self, record: &ClientRecord) -> Result<(), Errno> {
         let id = record.client;
         let pidfd = if record.pidfd < 0 { None } else { Some(self.os.adopt(record.pidfd)?) };
-        if let Some(pidfd) = &pidfd {
-            self.os.listen_to(pidfd, Source::Process(id))?;
+        let heard = pidfd.as_ref().map_or(Ok(()), |pidfd| self.os.listen_to(pidfd, Source::Process(id)));
+        if let Err(errno) = heard {
+            self.closing.extend(pidfd);
+            return Err(errno);
         }
         if record.leaving {
             self.leaving.extend(pidfd.map(|pidfd| (id, (record.pid, pidfd))));
             return Ok(());
         }
         let file = self.os.adopt(record.table)?;
-        if self.os.facts(&file)?.identity != record.identity {
-            return Err(Errno::EBADF);
-        }
-        let table = self.os.map_table(&file)?;
+        let mapped = self.os.facts(&file).and_then(|facts| {
+            if facts.identity == record.identity { self.os.map_table(&file) } else { Err(Errno::EBADF) }
+        });
+        let table = match mapped {
+            Ok(table) => table,
+            Err(errno) => {
+                // Closed once the record is gone; by nobody where the broker cannot begin.
+                self.closing.push(file);
+                self.closing.extend(pidfd);
+                return Err(errno);
+            }
+        };
         let watch = self.os.watch_close(&file).ok();
         if let Some(watch) = watch {
             self.watched.insert(watch, Watched::Table(id));
@@ -191,14 +219,17 @@ impl<O: Os> Broker<O> {
     fn take_over_connection(&mut self, record: &ConnectionRecord) -> Result<(), Errno> {
         let id = record.connection;
         let socket = self.os.adopt(record.socket)?;
-        self.os.listen_to(&socket, Source::Connection(id))?;
+        if let Err(errno) = self.os.listen_to(&socket, Source::Connection(id)) {
+            self.closing.push(socket);
+            return Err(errno);
+        }
         let connection = Connection {
             socket,
             role: record.role,
             cred: record.cred,
             sender: record.sender,
             spoken: record.spoken,
-            inherited: true,
+            doubled: true,
             answered: record.answered,
         };
         if let Some(client) = connection.client().and_then(|client| self.clients.get_mut(&client)) {
@@ -211,6 +242,14 @@ impl<O: Os> Broker<O> {
     /// Does what the broker before this one had still to do, and asks what it may have heard.
     fn catch_up(&mut self, intents: BTreeMap<u32, Intent>) -> Result<(), crate::RunError> {
         let todo: Vec<_> = intents.into_values().map(|intent| Todo::Do { intent, asked: false }).collect();
+        for (_, object, name) in self.namespace.pending_links() {
+            // Its creator was told, or will be, that it is there: a failure that passes must not undo it.
+            if let Err(errno) = self.link(object, &name)
+                && is_passing(errno)
+            {
+                return Err(crate::RunError::Journal(errno));
+            }
+        }
         self.carry_out_todo(&todo);
         self.journal.done();
         for (ticket, object, name) in self.namespace.pending_links() {
@@ -265,8 +304,8 @@ impl Records {
         &self,
         os: &mut O,
         backings: &mut Backings<O>,
-        journal: &mut Journal<O::Pages>,
-    ) -> Result<Vec<ObjectImage>, StartError> {
+    ) -> (Vec<ObjectImage>, Vec<ObjectId>) {
+        let mut lost = Vec::new();
         let mut images = Vec::with_capacity(self.objects.len());
         for ObjectRecord { image, fd, identity, backing, owner } in &self.objects {
             let taken = os.adopt(*fd).and_then(|fd| Ok((os.facts(&fd)?, fd)));
@@ -283,13 +322,17 @@ impl Records {
                         errno,
                         "an object's descriptor is lost, and the object with it"
                     );
-                    let removed = journal.remove(RecordId::Object(image.object));
-                    removed.map_err(StartError::kernel("memory for the journal"))?;
+                    lost.push(image.object);
                 }
             }
         }
-        Ok(images)
+        (images, lost)
     }
+}
+
+/// Whether the next attempt may go better: nothing is lost then.
+fn is_passing(errno: Errno) -> bool {
+    matches!(errno, Errno::ENOMEM | Errno::ENOSPC | Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN)
 }
 
 fn is_locked(image: &ObjectImage) -> bool {

@@ -3,9 +3,10 @@
 
 use crate::broker::Broker;
 use crate::doubt::Watched;
-use crate::os::Os;
+use crate::os::{AttachTable, Os};
 use shmfs_abi::ObjectId;
 use shmfs_core::Event;
+use shmfs_journal::Answered;
 
 impl<O: Os> Broker<O> {
     /// Lets an object go if nobody else holds it, or as soon as nobody does.
@@ -13,6 +14,8 @@ impl<O: Os> Broker<O> {
         if self.held.contains_key(&object) {
             return;
         }
+        // `shm_destroy`, ipc/shm.c: a lock ends with the segment.
+        self.backings.let_swap(object);
         if self.is_unused(object) {
             return self.let_go(object);
         }
@@ -23,7 +26,7 @@ impl<O: Os> Broker<O> {
         }
         self.held.insert(object, watch);
         // What was closed between the question and the watch left no notice.
-        self.doubts.raise(Watched::Released(object));
+        self.doubts.raise(Watched::Released(object), self.os.now());
     }
 
     /// Asks about a released object.
@@ -34,15 +37,31 @@ impl<O: Os> Broker<O> {
             self.doubts.settle(watched);
             self.let_go(object);
         } else {
-            self.doubts.wait(watched, watch.is_some());
+            let noticed = watch.is_some() && !self.is_promised(object);
+            self.doubts.wait(watched, noticed, self.os.now());
         }
     }
 
     /// Whether nobody else holds an object.
     pub(crate) fn is_unused(&mut self, object: ObjectId) -> bool {
+        if self.is_promised(object) {
+            return false;
+        }
         self.backings.is_unused(&mut self.os, object).unwrap_or_else(|errno| {
             tracing::debug!(errno = errno.name(), "no lease to be had; the object counts as unused");
             true
+        })
+    }
+
+    /// Whether an answer gives the object that has not come to its client: it is said again where it was lost.
+    fn is_promised(&self, object: ObjectId) -> bool {
+        let promises =
+            |answered: &Answered| answered.gives.iter().flatten().any(|(given, _)| *given == object);
+        self.clients.values().any(|client| {
+            client
+                .answered
+                .as_ref()
+                .is_some_and(|answered| promises(answered) && client.table.heard() < answered.sequence)
         })
     }
 

@@ -137,17 +137,21 @@ impl<O: Os> Broker<O> {
         }
     }
 
-    /// Whether the broker before this one has answered the message, and was killed before it took it.
+    /// Whether the message was answered, and a broker was killed before it took it: the client's table says that it has
+    /// heard the answer, or what the broker before this one was about to send lies unread.
     fn is_answered(&mut self, id: ConnectionId, sequence: u64, request: &Request) -> bool {
+        let interrupted = self.interrupted.take_if(|(busy, number, _)| (*busy, *number) == (id, sequence));
         let Some(connection) = self.connections.get_mut(&id) else { return false };
-        if !std::mem::take(&mut connection.inherited) || matches!(request, Request::Born) {
-            return false;
+        if let (Request::Call(_) | Request::Fork, Some(client)) =
+            (request, connection.client().and_then(|client| self.clients.get(&client)))
+            && client.table.heard() >= sequence
+        {
+            return true;
         }
-        let heard = match (request, connection.client().and_then(|client| self.clients.get(&client))) {
-            (Request::Call(_) | Request::Fork, Some(client)) => client.table.heard() >= sequence,
-            _ => false,
-        };
-        heard || self.os.is_unread(&connection.socket)
+        let Some((_, _, saying)) = interrupted else { return false };
+        let unread = saying == 1 && self.os.is_unread(&connection.socket);
+        connection.doubled |= !unread;
+        unread
     }
 
     /// Answers a message that is not understood.
@@ -173,6 +177,11 @@ impl<O: Os> Broker<O> {
         for (object, flags) in answered.gives.iter().flatten() {
             match self.backings.open(&mut self.os, *object, *flags) {
                 Ok(fd) => fds.push(fd),
+                // It may go better when the call is repeated.
+                Err(errno) if errno != Errno::EIDRM => {
+                    tracing::info!(errno = errno.name(), "an answer could not be made again");
+                    return self.hang_up(id);
+                }
                 Err(errno) => {
                     let refused = Refused::new(errno, "the object is gone meanwhile");
                     return self.say(id, answered.sequence, &Response::Refused(refused), &Outgoing::none());
@@ -180,11 +189,17 @@ impl<O: Os> Broker<O> {
             }
         }
         let Some(connection) = self.connections.get(&id) else { return };
+        let doubled = connection.doubled;
+        self.begin_answer(doubled);
+        let Some(connection) = self.connections.get(&id) else { return };
         let sent = self.os.send(&connection.socket, answered.response(), &fds.iter().collect::<Vec<_>>());
         self.heard(id, sent);
     }
 
     pub(crate) fn say(&mut self, id: ConnectionId, sequence: u64, response: &Response, out: &Outgoing<O>) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let doubled = connection.doubled;
+        self.begin_answer(doubled);
         let Some(connection) = self.connections.get(&id) else { return };
         let mut bytes = [0; MESSAGE_BYTES];
         let len = shmfs_wire::encode_response(response, sequence, &mut bytes);
@@ -211,7 +226,7 @@ impl<O: Os> Broker<O> {
         let pid =
             self.connections.get(&id).and_then(|connection| connection.cred).map_or(0, |cred| cred.pid.0);
         tracing::warn!(pid, reason, "a connection is ended");
-        self.consume(id);
+        // The message stays: a broker that follows before this is committed ends the connection once more.
         self.hang_up(id);
         self.conclude(None).map(drop)
     }

@@ -127,8 +127,10 @@ impl<O: Os> Broker<O> {
         let given = self.os.open(&file, OpenFlags::RDWR)?;
         let identity = self.os.facts(&file)?.identity;
         let watch = self.os.watch_close(&file).ok();
-        if let Some(watch) = watch {
-            self.watched.insert(watch, Watched::Table(id));
+        match watch {
+            Some(watch) => drop(self.watched.insert(watch, Watched::Table(id))),
+            // Nobody tells of its end: it is asked about again and again.
+            None => self.doubts.raise(Watched::Table(id), self.os.now()),
         }
         self.record.next_client += 1;
         let client = Client {

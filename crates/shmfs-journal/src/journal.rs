@@ -14,7 +14,7 @@ use crate::recovery::Survey;
 use crate::row::{Sheet, TOMBSTONE};
 use crate::rows::{self, Rows};
 use crate::tally::{Count, Tally};
-use crate::versions::{Index, Open, Version};
+use crate::versions::{Index, Open, Place, Version};
 use crate::{Broken, Pages, body};
 use shmfs_abi::Errno;
 
@@ -37,10 +37,10 @@ pub struct Journal<P: Pages> {
     tally: Tally,
     /// Of the open transaction.
     next: Tally,
-    /// Records of which the open transaction speaks; some twice.
-    touched: Vec<RecordId>,
+    /// Records of which the open transaction spoke, and whether they are intents.
+    touched: Vec<(Place, bool)>,
     /// Intents of the last commit that are not carried out.
-    intents: Vec<RecordId>,
+    intents: Vec<Place>,
     dirty: bool,
     sheet: Sheet,
 }
@@ -107,9 +107,10 @@ impl<P: Pages> Journal<P> {
         let id = record.id();
         body::encode(record, &mut self.sheet)?;
         debug_assert_eq!(body::decode(body::kind_of(id), self.sheet.body()).as_ref(), Ok(record));
-        let row = self.open_row(id)?;
+        let place = self.index.place(id);
+        let row = self.open_row(place)?;
         let crc = self.sheet.write(&mut self.pages, row, self.committed + 1, body::kind_of(id), 0);
-        self.set(id, Open::Value(Version { row, crc }));
+        self.set(id, place, Open::Value(Version { row, crc }));
         Ok(())
     }
 
@@ -118,25 +119,26 @@ impl<P: Pages> Journal<P> {
     /// # Errors
     /// As [`Journal::put`].
     pub fn remove(&mut self, id: RecordId) -> Result<(), Errno> {
-        let versions = self.index.get(id);
+        let Some(place) = self.index.find(id) else { return Ok(()) };
+        let versions = *self.index.at(place);
         if versions.current().is_none() {
             return Ok(());
         }
         if let (None, Open::Value(version)) = (versions.settled, versions.open) {
             self.rows.give_back(&mut self.pages, version.row);
-            self.set(id, Open::Silent);
+            self.set(id, place, Open::Silent);
             return Ok(());
         }
         body::encode_tombstone(id, &mut self.sheet)?;
-        let row = self.open_row(id)?;
+        let row = self.open_row(place)?;
         self.sheet.write(&mut self.pages, row, self.committed + 1, body::kind_of(id), TOMBSTONE);
-        self.set(id, Open::Tombstone(row));
+        self.set(id, place, Open::Tombstone(row));
         Ok(())
     }
 
     /// Whether there is such a record, as of the open transaction.
     pub fn holds(&self, id: RecordId) -> bool {
-        self.index.get(id).current().is_some()
+        self.index.find(id).is_some_and(|place| self.index.at(place).current().is_some())
     }
 
     /// Whether something was put or removed since the last commit.
@@ -156,12 +158,10 @@ impl<P: Pages> Journal<P> {
         self.committed = number;
         self.tally = self.next;
         self.next.intents = Count::default();
-        for id in std::mem::take(&mut self.intents) {
-            self.forget_settled(id);
-        }
+        self.forget_intents();
         let mut touched = std::mem::take(&mut self.touched);
-        for id in touched.drain(..) {
-            self.settle(id);
+        for (place, is_intent) in touched.drain(..) {
+            self.settle(place, is_intent);
         }
         self.touched = touched;
         self.dirty = false;
@@ -170,13 +170,15 @@ impl<P: Pages> Journal<P> {
     /// Forgets the open transaction.
     pub fn abandon(&mut self) {
         let mut touched = std::mem::take(&mut self.touched);
-        for id in touched.drain(..) {
-            let mut versions = self.index.get(id);
-            if let Open::Value(Version { row, .. }) | Open::Tombstone(row) = versions.open {
+        for (place, _) in touched.drain(..) {
+            let versions = self.index.at_mut(place);
+            versions.touched = false;
+            if let Open::Value(Version { row, .. }) | Open::Tombstone(row) =
+                std::mem::take(&mut versions.open)
+            {
                 self.rows.give_back(&mut self.pages, row);
             }
-            versions.open = Open::Silent;
-            self.index.set(id, versions);
+            self.index.leave(place);
         }
         self.touched = touched;
         self.next = Tally { records: self.tally.records, intents: Count::default() };
@@ -189,9 +191,7 @@ impl<P: Pages> Journal<P> {
             return;
         }
         self.pages.store(AT_DONE, guard(self.committed));
-        for id in std::mem::take(&mut self.intents) {
-            self.forget_settled(id);
-        }
+        self.forget_intents();
     }
 
     /// The pages.
@@ -204,22 +204,30 @@ impl<P: Pages> Journal<P> {
         &mut self.pages
     }
 
-    /// The row in which the open transaction says what becomes of this record: free.
-    fn open_row(&mut self, id: RecordId) -> Result<u32, Errno> {
-        match self.index.get(id).open {
+    #[cfg(test)]
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The row in which the open transaction says what becomes of a record: free.
+    fn open_row(&mut self, place: Place) -> Result<u32, Errno> {
+        match self.index.at(place).open {
             Open::Value(Version { row, .. }) | Open::Tombstone(row) => {
                 self.pages.store(row_at(row), 0);
                 Ok(row)
             }
-            Open::Silent if self.committed == LARGEST => Err(Errno::EOVERFLOW),
-            Open::Silent => self.rows.take(&mut self.pages),
+            Open::Silent => {
+                let room = self.committed < LARGEST;
+                let row = if room { self.rows.take(&mut self.pages) } else { Err(Errno::EOVERFLOW) };
+                row.inspect_err(|_| self.index.leave(place))
+            }
         }
     }
 
     /// What the open transaction says of a record.
-    fn set(&mut self, id: RecordId, open: Open) {
-        let mut versions = self.index.get(id);
+    fn set(&mut self, id: RecordId, place: Place, open: Open) {
         let is_intent = matches!(id, RecordId::Intent(_));
+        let versions = self.index.at_mut(place);
         // The intents of the last commit are not among those of the next.
         let before = if is_intent { None } else { versions.settled };
         let count = if is_intent { &mut self.next.intents } else { &mut self.next.records };
@@ -234,42 +242,44 @@ impl<P: Pages> Journal<P> {
         if let Some(new) = value(open) {
             count.add(new.crc);
         }
-        if versions.open == Open::Silent {
-            self.touched.push(id);
-        }
         versions.open = open;
-        self.index.set(id, versions);
+        if !std::mem::replace(&mut versions.touched, true) {
+            self.touched.push((place, is_intent));
+        }
         self.dirty = true;
     }
 
     /// After the commit: the record is what the transaction said.
-    fn settle(&mut self, id: RecordId) {
-        let mut versions = self.index.get(id);
-        if versions.open == Open::Silent {
-            return;
+    fn settle(&mut self, place: Place, is_intent: bool) {
+        let versions = self.index.at_mut(place);
+        versions.touched = false;
+        let open = std::mem::take(&mut versions.open);
+        if open == Open::Silent {
+            return self.index.leave(place);
         }
-        if let Some(old) = versions.settled.take() {
+        let old = versions.settled.take();
+        if let Open::Value(version) = open {
+            versions.settled = Some(version);
+            if is_intent {
+                self.intents.push(place);
+            }
+        }
+        if let Some(old) = old {
             self.rows.give_back(&mut self.pages, old.row);
         }
-        match std::mem::take(&mut versions.open) {
-            Open::Value(version) => {
-                versions.settled = Some(version);
-                if matches!(id, RecordId::Intent(_)) {
-                    self.intents.push(id);
-                }
-            }
-            Open::Tombstone(row) => self.rows.give_back(&mut self.pages, row),
-            Open::Silent => {}
+        if let Open::Tombstone(row) = open {
+            self.rows.give_back(&mut self.pages, row);
         }
-        self.index.set(id, versions);
+        self.index.leave(place);
     }
 
-    /// Frees the settled row of an intent.
-    fn forget_settled(&mut self, id: RecordId) {
-        let mut versions = self.index.get(id);
-        if let Some(old) = versions.settled.take() {
-            self.rows.give_back(&mut self.pages, old.row);
+    /// Frees the rows of the intents that are settled.
+    fn forget_intents(&mut self) {
+        for place in self.intents.drain(..) {
+            if let Some(old) = self.index.at_mut(place).settled.take() {
+                self.rows.give_back(&mut self.pages, old.row);
+            }
+            self.index.leave(place);
         }
-        self.index.set(id, versions);
     }
 }

@@ -1,4 +1,7 @@
 //! What the journal remembers, as values.
+//!
+//! Owns: which records there are, and what tells them apart.
+//! Leaves to others: their bytes (`body`), what they are of (`shmfs-broker`, `shmfs-core`).
 
 use shmfs_abi::limits::MESSAGE_FDS;
 use shmfs_abi::{

@@ -13,7 +13,7 @@ use crate::layout::{
 use crate::record::{Record, RecordId};
 use crate::row::Sheet;
 use crate::tally::Tally;
-use crate::versions::{Index, Open, Version, Versions};
+use crate::versions::{Index, Place, Version};
 use crate::{Broken, Pages};
 
 /// Everything that a journal holds.
@@ -22,7 +22,7 @@ pub(crate) struct Survey {
     pub(crate) high: u32,
     pub(crate) tally: Tally,
     pub(crate) index: Index,
-    pub(crate) intents: Vec<RecordId>,
+    pub(crate) intents: Vec<Place>,
     pub(crate) records: Vec<Record>,
     pub(crate) free: Vec<u32>,
     pub(crate) stale: Vec<u32>,
@@ -130,13 +130,14 @@ impl<P: Pages> Surveyor<'_, P> {
             (_, true) => return Ok(Use::Stale),
         };
         let version = Version { row, crc: whole.crc };
-        if let Some(other) = self.index.get(id).settled {
+        let place = self.index.place(id);
+        if let Some(other) = self.index.at(place).settled {
             match unguard(self.pages.load(row_at(other.row))) {
                 Some(of) if of >= tx => return Ok(Use::Stale),
                 _ => self.mark(other.row, Use::Stale),
             }
         }
-        self.index.set(id, Versions { settled: Some(version), open: Open::Silent });
+        self.index.at_mut(place).settled = Some(version);
         Ok(found)
     }
 
@@ -184,22 +185,21 @@ impl<P: Pages> Surveyor<'_, P> {
                     let record = body::decode(whole.kind, whole.body);
                     let record = record.map_err(|what| Broken::Senseless { row, what: what.0 })?;
                     if matches!(record, Record::Intent(..)) {
-                        intents.push(record.id());
+                        intents.push(self.index.place(record.id()));
                     }
                     records.push(record);
                 }
                 Use::Tombstone => {
                     let whole = self.sheet.read(self.pages, row).ok_or(Broken::Row { row })?;
                     let id = body::id(whole.kind, true, whole.body);
-                    self.index.set(
-                        id.map_err(|what| Broken::Senseless { row, what: what.0 })?,
-                        Versions::default(),
-                    );
+                    let place = self.index.place(id.map_err(|what| Broken::Senseless { row, what: what.0 })?);
+                    self.index.at_mut(place).settled = None;
+                    self.index.leave(place);
                     tombstones.push(row);
                 }
             }
         }
-        if self.index.get(RecordId::Store).settled.is_none() {
+        if self.index.find(RecordId::Store).is_none() {
             return Err(Broken::NoStore);
         }
         let (committed, high) = (self.committed, uses.len() as u32);

@@ -5,8 +5,8 @@
 //!
 //! Owns: the words. Leaves to others: what follows from them (the keeper).
 
+use crate::Pages;
 use crate::layout::{AT_STATE, PAGE};
-use crate::{Journal, Pages};
 use shmfs_abi::CallName;
 
 /// Which word.
@@ -36,6 +36,8 @@ pub enum Word {
     Broker,
     /// 1 while the broker does something long, such as making pages.
     Long,
+    /// 1 while the answer to the request that is being served is said, 2 where another may lie unread before it.
+    Saying,
     /// Calls served under this name.
     Calls(CallName),
 }
@@ -62,6 +64,7 @@ const fn at(word: Word) -> usize {
         Word::Keeper => 9,
         Word::Broker => 10,
         Word::Long => 11,
+        Word::Saying => 12,
         Word::Calls(name) => return AT_CALLS + name as usize * 8,
     };
     AT_STATE + index * 8
@@ -93,51 +96,9 @@ pub fn calls<P: Pages + ?Sized>(pages: &P) -> [u64; CALLS] {
     calls
 }
 
-/// What the broker says of itself.
-impl<P: Pages> Journal<P> {
-    /// A request is being served.
-    pub fn begin(&mut self, connection: u64, sequence: u64) {
-        set(self.pages_mut(), Word::BusySequence, sequence);
-        set(self.pages_mut(), Word::Busy, connection);
-    }
-
-    /// It is served: answered, or its connection is ended.
-    pub fn end(&mut self) {
-        raise(self.pages_mut(), Word::Answered);
-        set(self.pages_mut(), Word::Busy, 0);
-    }
-
-    /// Something long is being done, or is no more.
-    pub fn set_long(&mut self, long: bool) {
-        set(self.pages_mut(), Word::Long, long.into());
-    }
-
-    /// The loop has turned once more.
-    pub fn count_turn(&mut self) {
-        raise(self.pages_mut(), Word::Turns);
-    }
-
-    /// So many calls of this name were served.
-    pub fn count_call(&mut self, name: CallName, times: u64) {
-        let calls = get(self.pages(), Word::Calls(name)).wrapping_add(times);
-        set(self.pages_mut(), Word::Calls(name), calls);
-    }
-
-    /// The calls served, by name.
-    pub fn calls(&self) -> [u64; CALLS] {
-        calls(self.pages())
-    }
-
-    /// How often the broker was started anew.
-    pub fn restarts(&self) -> u64 {
-        get(self.pages(), Word::Restarts)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::VecPages;
     use std::collections::BTreeSet;
 
     #[test]
@@ -155,32 +116,11 @@ mod tests {
             Word::Keeper,
             Word::Broker,
             Word::Long,
+            Word::Saying,
         ];
         let words = words.into_iter().chain(CallName::ALL.iter().map(|&name| Word::Calls(name)));
         let places: Vec<_> = words.map(at).collect();
         assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), places.len());
         assert!(places.iter().all(|place| place % 8 == 0 && (AT_STATE..PAGE).contains(place)));
-    }
-
-    #[test]
-    fn the_broker_says_what_it_does() {
-        let mut journal = Journal::create(VecPages::default()).unwrap();
-        journal.begin(7, 9);
-        let busy = |journal: &Journal<VecPages>| {
-            [Word::Busy, Word::BusySequence, Word::Answered].map(|word| get(journal.pages(), word))
-        };
-        assert_eq!(busy(&journal), [7, 9, 0]);
-        journal.end();
-        assert_eq!(busy(&journal), [0, 9, 1]);
-        journal.count_call(CallName::Shmat, 3);
-        journal.count_call(CallName::Path, 1);
-        journal.count_call(CallName::Shmat, 1);
-        let mut expected = [0; CALLS];
-        expected[CallName::Shmat as usize] = 4;
-        expected[CallName::Path as usize] = 1;
-        assert_eq!(journal.calls(), expected);
-        journal.set_long(true);
-        set(journal.pages_mut(), Word::Restarts, 5);
-        assert_eq!((get(journal.pages(), Word::Long), journal.restarts()), (1, 5));
     }
 }

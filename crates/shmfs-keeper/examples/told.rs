@@ -83,7 +83,7 @@ fn resume(arguments: &[String]) -> Result<Outcome, String> {
 fn keep(keeper: Keeper, store: Store) -> Result<Outcome, String> {
     let steps = env::var("TOLD_STEPS").unwrap();
     keeper
-        .keep(store, |surroundings| Broker::begin(surroundings).carry_out(&steps))
+        .keep(store, || {}, |surroundings| Broker::begin(surroundings).carry_out(&steps))
         .map_err(|error| error.to_string())
 }
 
@@ -202,6 +202,8 @@ impl Broker {
     }
 
     fn carry_out(mut self, steps: &str) -> i32 {
+        // It has served what the broker before it was busy with.
+        state::set(&mut self.header, Word::Busy, 0);
         // Nothing here turns, so that word counts the keepers before this one.
         let before = state::get(&self.header, Word::Restarts) + state::get(&self.header, Word::Turns);
         let steps: Vec<&str> = steps.split_whitespace().collect();

@@ -113,17 +113,23 @@ impl Keeper {
     }
 
     /// Keeps the store until it has ended or another keeper has it. `serve` is the broker: it runs in a child, and
-    /// what it returns is that process's exit code, 0 when the store has ended or [`HANDED_OVER`].
+    /// what it returns is that process's exit code, 0 when the store has ended or [`HANDED_OVER`]. `ready` is called once
+    /// there is a first broker, which outlives this process if need be.
     ///
     /// # Errors
     /// The journal cannot be used, or the first broker cannot be made.
-    pub fn keep(self, store: Store, serve: impl Fn(Surroundings) -> i32) -> Result<Outcome, KeepError> {
+    pub fn keep(
+        self,
+        store: Store,
+        ready: impl FnOnce(),
+        serve: impl Fn(Surroundings) -> i32,
+    ) -> Result<Outcome, KeepError> {
         let words = Words::of(store.journal)?;
         let request = (words.get(Word::CrashConnection), words.get(Word::CrashSequence));
         let crashes = Crashes::resume(request, words.get(Word::Crashes));
         let mut keeping = Keeping { keeper: self, store, words, serve, me: process::pid(), crashes };
         keeping.begin();
-        let outcome = keeping.run()?;
+        let outcome = keeping.run(ready)?;
         match outcome {
             Outcome::Ended => files::remove(&keeping.store.dir, keeping.me, keeping.store.activated),
             Outcome::HandedOver => keeping.leave(),
@@ -140,11 +146,12 @@ impl<S: Fn(Surroundings) -> i32> Keeping<S> {
         self.keeper.supervisor.main_process(self.me);
     }
 
-    fn run(&mut self) -> Result<Outcome, KeepError> {
+    fn run(&mut self, ready: impl FnOnce()) -> Result<Outcome, KeepError> {
         let mut broker = self.start().map_err(|errno| match errno {
             Errno::EINVAL => KeepError::Threads,
             errno => KeepError::kernel("a process for the broker")(errno),
         })?;
+        ready();
         loop {
             let death = self.wait(broker);
             if let Some(outcome) = self.outcome(&death) {
@@ -173,7 +180,10 @@ impl<S: Fn(Surroundings) -> i32> Keeping<S> {
 
     /// Clones a broker.
     fn start(&mut self) -> Result<Pid, Errno> {
-        self.words.set(Word::Panicked, 0);
+        // What the broker before left there is judged. Which request it was over, the next one still has to know.
+        for word in [Word::Panicked, Word::Long] {
+            self.words.set(word, 0);
+        }
         match clone_sharing()? {
             Cloned::Child => self.be_the_broker(),
             Cloned::Parent(broker) => {

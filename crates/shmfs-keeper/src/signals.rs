@@ -43,7 +43,12 @@ impl Signals {
             match self.0.read() {
                 Ok(Some(arrived)) => return Some(arrived),
                 Ok(None) => {}
-                Err(errno) => tracing::warn!(errno = errno.name(), "signals cannot be read"),
+                Err(errno) => {
+                    // Without signals there is still the look at the child, ten times a second.
+                    tracing::error!(errno = errno.name(), "signals cannot be read");
+                    std::thread::sleep(Duration::from_millis(100));
+                    return None;
+                }
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {

@@ -117,11 +117,13 @@ impl Peer {
         }
     }
 
-    /// Whether the broker has hung up on this connection.
+    /// Whether the broker has hung up on this connection: with the message unread, or read.
     pub fn is_hung_up(&self) -> bool {
         let mut bytes = [0; MESSAGE_BYTES];
-        socket::receive(&self.socket, &mut bytes, true).is_ok_and(|received| received.len == 0)
-            || matches!(socket::receive(&self.socket, &mut bytes, true), Err(Errno::ECONNRESET))
+        match socket::receive(&self.socket, &mut bytes, true) {
+            Ok(received) => received.len == 0,
+            Err(errno) => errno == Errno::ECONNRESET,
+        }
     }
 }
 

@@ -65,9 +65,11 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        for file in ["pid", "broker"] {
-            if let Some(process) = Pid::from_raw(self.process(file)) {
-                let _ = kill_process(process, Signal::KILL);
+        // Stopped first, neither starts another.
+        let both = ["pid", "broker"].map(|file| Pid::from_raw(self.process(file)));
+        for signal in [Signal::STOP, Signal::KILL] {
+            for process in both.into_iter().flatten() {
+                let _ = kill_process(process, signal);
             }
         }
         drop(fs::remove_dir_all(&self.0));
