@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::doubt::{Doubts, Watched};
 use crate::os::Os;
+use crate::progress::Interrupted;
 use crate::source::Source;
 use crate::transaction::{Dirty, Todo};
 use crate::writers::Writer;
@@ -50,12 +51,12 @@ pub struct Broker<O: Os> {
     pub(crate) closing: Vec<O::Fd>,
     /// A call that has crashed brokers before this one, and is not tried again.
     pub(crate) quarantined: Option<(ConnectionId, u64)>,
-    /// The request whose answer the broker before this one was about to send, and how sure its being unread is.
-    pub(crate) interrupted: Option<(ConnectionId, u64, u64)>,
+    /// An answer that was about to be sent when the broker before this one was killed.
+    pub(crate) interrupted: Option<Interrupted>,
+    /// What the broker before this one was serving.
+    pub(crate) busy: (ConnectionId, u64),
     /// A request to put another program in this one's place.
     pub(crate) replacing: Option<(ConnectionId, u64, O::Fd)>,
-    /// Whether the first turn is still to come.
-    pub(crate) fresh: bool,
     /// Looks before sleeping; none on a single core, where they would only keep the caller off it.
     pub(crate) spins: u32,
     pub(crate) spinning: u32,
@@ -122,9 +123,6 @@ impl<O: Os> Broker<O> {
         }
         self.ask_doubtful();
         self.conclude(None)?;
-        if std::mem::take(&mut self.fresh) {
-            self.be_idle();
-        }
         Ok((self.record.command_ended && self.may_end()).then_some(End::Over))
     }
 

@@ -15,15 +15,13 @@ pub(crate) struct Connection<O: Os> {
     pub(crate) sender: Option<Peer>,
     /// Whether it has said more than its first message, which until then may come a second time.
     pub(crate) spoken: bool,
-    /// Whether an answer may have been sent twice.
-    pub(crate) doubled: bool,
     /// A visitor's last call that changed something, and its answer.
     pub(crate) answered: Option<Answered>,
 }
 
 impl<O: Os> Connection<O> {
     pub(crate) fn new(socket: O::Fd, role: Role, cred: Option<Cred>) -> Connection<O> {
-        Connection { socket, role, cred, sender: None, spoken: false, doubled: false, answered: None }
+        Connection { socket, role, cred, sender: None, spoken: false, answered: None }
     }
 
     /// Its client process, if it is one.

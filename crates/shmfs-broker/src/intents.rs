@@ -6,7 +6,7 @@
 use crate::broker::Broker;
 use crate::os::{AttachTable, Os, Result};
 use crate::transaction::Todo;
-use shmfs_abi::{ByteLen, Errno, Name, ObjectId};
+use shmfs_abi::{ByteLen, Call, Caps, Cred, Errno, Gid, Groups, Name, ObjectId, Uid};
 use shmfs_core::Facts;
 use shmfs_journal::Intent;
 
@@ -40,7 +40,9 @@ impl<O: Os> Broker<O> {
             }
             Intent::Unlink { object, name } => self.unlink(object, &name),
             Intent::Rename { object, from, to, flags } => self.rename(object, (&from, &to), flags),
-            Intent::LinkName { object, from, to } => self.link_name(object, &from, &to),
+            Intent::LinkName { object, from, to } => {
+                self.link_name(object, &from, &to).inspect_err(|_| self.take_back(to))
+            }
             Intent::Own { object, uid, gid, mode } => {
                 self.backings.own(&mut self.os, object, (uid, gid, mode))
             }
@@ -90,6 +92,15 @@ impl<O: Os> Broker<O> {
             return Ok(());
         }
         self.os.link(hidden, &stored.fd, name)
+    }
+
+    /// Takes a name away that the file of its object did not get.
+    fn take_back(&mut self, name: Name) {
+        let (pid, uid, gid) = (self.pid, Uid(0), Gid(0));
+        let all = Cred { pid, uid, gid, groups: Groups::NONE, caps: Caps::all() };
+        if let Ok(answer) = self.namespace.call(&all, Call::Unlink { name }, self.os.now()) {
+            self.carry_out_alone(answer.effects);
+        }
     }
 
     /// Takes a name from the file of an object, if it is that file's.

@@ -3,8 +3,30 @@
 use crate::broker::Broker;
 use crate::os::Os;
 use shmfs_abi::CallName;
-use shmfs_journal::ConnectionId;
 use shmfs_journal::state::{self, Word};
+use shmfs_journal::{Answered, ConnectionId, Pages};
+
+/// A request whose answer was about to be sent when the broker before this one was killed.
+#[derive(Debug)]
+pub(crate) struct Interrupted {
+    pub(crate) connection: ConnectionId,
+    pub(crate) answered: Answered,
+}
+
+impl Interrupted {
+    /// What the journal says of it.
+    pub(crate) fn of<P: Pages>(pages: &P) -> Option<Interrupted> {
+        let connection = ConnectionId(state::get(pages, Word::Busy));
+        let said = state::get(pages, Word::Saying) == 1;
+        let answered = state::answer(pages).filter(|_| said)?;
+        (answered.sequence == state::get(pages, Word::BusySequence))
+            .then_some(Interrupted { connection, answered })
+    }
+
+    pub(crate) fn is(&self, connection: ConnectionId, sequence: u64) -> bool {
+        (self.connection, self.answered.sequence) == (connection, sequence)
+    }
+}
 
 impl<O: Os> Broker<O> {
     pub(crate) fn count_turn(&mut self) {
@@ -13,16 +35,20 @@ impl<O: Os> Broker<O> {
 
     /// A request is begun. If the broker crashes now, it is this one's doing.
     pub(crate) fn begin(&mut self, connection: ConnectionId, sequence: u64) {
+        let again = self.interrupted.as_ref().is_some_and(|known| known.is(connection, sequence));
         let pages = self.journal.pages_mut();
-        state::set(pages, Word::Saying, 0);
+        if !again {
+            state::set(pages, Word::Saying, 0);
+        }
         state::set(pages, Word::BusySequence, sequence);
         state::set(pages, Word::Busy, connection.0);
     }
 
-    /// Its answer is about to be sent. Where an earlier one was sent twice on this connection, what lies there unread
-    /// proves nothing.
-    pub(crate) fn begin_answer(&mut self, doubled: bool) {
-        state::set(self.journal.pages_mut(), Word::Saying, 1 + u64::from(doubled));
+    /// An answer is about to be sent. Nobody knows afterwards whether it was, so a broker that follows says the same.
+    pub(crate) fn begin_answer(&mut self, answered: &Answered) {
+        let pages = self.journal.pages_mut();
+        state::put_answer(pages, answered);
+        state::set(pages, Word::Saying, 1);
     }
 
     /// It is answered, or there is no answer to it.
@@ -32,7 +58,7 @@ impl<O: Os> Broker<O> {
         state::raise(pages, Word::Answered);
     }
 
-    /// The first turn is over: what the broker before this one was busy with is served, or nobody waits for it.
+    /// The store is taken over: what the broker before this one was serving is done, or comes again.
     pub(crate) fn be_idle(&mut self) {
         state::set(self.journal.pages_mut(), Word::Busy, 0);
     }

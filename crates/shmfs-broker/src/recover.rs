@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::doubt::{Doubts, Watched};
 use crate::os::{AttachTable, Os};
+use crate::progress::Interrupted;
 use crate::source::Source;
 use crate::transaction::{Dirty, Todo};
 use crate::writers::Writer;
@@ -83,9 +84,8 @@ impl<O: Os> Broker<O> {
         let listener = adopted(&mut os, record.listener)?.ok_or(StartError::Damaged("it names no socket"))?;
         let hold = adopted(&mut os, record.hold)?;
         let word = |word| state::get(journal.pages(), word);
-        let saying = word(Word::Saying);
-        let busy = (ConnectionId(word(Word::Busy)), word(Word::BusySequence), saying);
-        let interrupted = (saying > 0).then_some(busy);
+        let busy = (ConnectionId(word(Word::Busy)), word(Word::BusySequence));
+        let interrupted = Interrupted::of(journal.pages());
         let quarantined = quarantined(journal.pages());
         // What it has taken over is the next broker's where this one cannot begin: it must not be closed.
         let mut broker = ManuallyDrop::new(Broker {
@@ -104,10 +104,10 @@ impl<O: Os> Broker<O> {
             closing: Vec::new(),
             quarantined,
             interrupted,
+            busy,
             replacing: None,
             spins: Broker::<O>::usual_spins(),
             spinning: 0,
-            fresh: true,
             listener,
             hold,
             stop: surroundings.stop,
@@ -229,7 +229,6 @@ impl<O: Os> Broker<O> {
             cred: record.cred,
             sender: record.sender,
             spoken: record.spoken,
-            doubled: true,
             answered: record.answered,
         };
         if let Some(client) = connection.client().and_then(|client| self.clients.get_mut(&client)) {
@@ -241,19 +240,19 @@ impl<O: Os> Broker<O> {
 
     /// Does what the broker before this one had still to do, and asks what it may have heard.
     fn catch_up(&mut self, intents: BTreeMap<u32, Intent>) -> Result<(), crate::RunError> {
-        let todo: Vec<_> = intents.into_values().map(|intent| Todo::Do { intent, asked: false }).collect();
-        for (_, object, name) in self.namespace.pending_links() {
-            // Its creator was told, or will be, that it is there: a failure that passes must not undo it.
-            if let Err(errno) = self.link(object, &name)
-                && is_passing(errno)
-            {
-                return Err(crate::RunError::Journal(errno));
-            }
-        }
-        self.carry_out_todo(&todo);
-        self.journal.done();
+        let todo: Vec<_> = intents.into_values().map(|intent| Todo::Do { intent, asked: true }).collect();
+        let mut failure = self.carry_out_todo(&todo);
         for (ticket, object, name) in self.namespace.pending_links() {
-            self.carry_out_todo(&[Todo::Do { intent: Intent::Link { ticket, object, name }, asked: false }]);
+            let link = Todo::Do { intent: Intent::Link { ticket, object, name }, asked: true };
+            failure = failure.or(self.carry_out_todo(&[link]));
+        }
+        match failure {
+            // They were those of the call that the broker before this one was serving.
+            Some(errno) => {
+                let (connection, sequence) = self.busy;
+                self.refuse_kept(connection, sequence, errno);
+            }
+            None => self.journal.done(),
         }
         for (slot, object) in self.namespace.marked() {
             self.clients.values().for_each(|client| client.table.mark_removed(slot, object));
@@ -265,7 +264,13 @@ impl<O: Os> Broker<O> {
         self.touched.extend(self.namespace.slots());
         self.settle_deaths();
         self.reap();
-        self.conclude(None).map(drop)
+        self.conclude(None)?;
+        // Before anybody else is served, whose answer would be written down over this one.
+        if let Some(connection) = self.interrupted.as_ref().map(|interrupted| interrupted.connection) {
+            self.serve(connection)?;
+        }
+        self.be_idle();
+        Ok(())
     }
 }
 

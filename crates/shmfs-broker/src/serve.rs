@@ -55,7 +55,12 @@ impl<O: Os> Broker<O> {
         request: Request,
         peeked: Peeked<O::Fd>,
     ) -> Result<(), RunError> {
-        if self.is_answered(id, sequence, &request) {
+        if self.is_heard(id, sequence, &request) {
+            self.consume(id);
+            return Ok(());
+        }
+        if let Some(interrupted) = self.interrupted.take_if(|known| known.is(id, sequence)) {
+            self.say_again(id, &interrupted.answered);
             self.consume(id);
             return Ok(());
         }
@@ -88,6 +93,9 @@ impl<O: Os> Broker<O> {
                 let mut answering = Answering { connection: id, sequence, response, recipe };
                 if self.conclude(Some(&mut answering))?.is_some() {
                     out = Outgoing::none();
+                }
+                if let Some(answered) = answering.kept() {
+                    self.begin_answer(&answered);
                 }
                 self.say(id, sequence, &answering.response, &out);
                 self.consume(id);
@@ -137,21 +145,11 @@ impl<O: Os> Broker<O> {
         }
     }
 
-    /// Whether the message was answered, and a broker was killed before it took it: the client's table says that it has
-    /// heard the answer, or what the broker before this one was about to send lies unread.
-    fn is_answered(&mut self, id: ConnectionId, sequence: u64, request: &Request) -> bool {
-        let interrupted = self.interrupted.take_if(|(busy, number, _)| (*busy, *number) == (id, sequence));
-        let Some(connection) = self.connections.get_mut(&id) else { return false };
-        if let (Request::Call(_) | Request::Fork, Some(client)) =
-            (request, connection.client().and_then(|client| self.clients.get(&client)))
-            && client.table.heard() >= sequence
-        {
-            return true;
-        }
-        let Some((_, _, saying)) = interrupted else { return false };
-        let unread = saying == 1 && self.os.is_unread(&connection.socket);
-        connection.doubled |= !unread;
-        unread
+    /// Whether the client's table says that the answer has come: a broker was killed before it took the message.
+    fn is_heard(&self, id: ConnectionId, sequence: u64, request: &Request) -> bool {
+        let client = self.connections.get(&id).and_then(|connection| self.clients.get(&connection.client()?));
+        let counts = matches!(request, Request::Call(_) | Request::Fork);
+        counts && client.is_some_and(|client| client.table.heard() >= sequence)
     }
 
     /// Answers a message that is not understood.
@@ -189,17 +187,11 @@ impl<O: Os> Broker<O> {
             }
         }
         let Some(connection) = self.connections.get(&id) else { return };
-        let doubled = connection.doubled;
-        self.begin_answer(doubled);
-        let Some(connection) = self.connections.get(&id) else { return };
         let sent = self.os.send(&connection.socket, answered.response(), &fds.iter().collect::<Vec<_>>());
         self.heard(id, sent);
     }
 
     pub(crate) fn say(&mut self, id: ConnectionId, sequence: u64, response: &Response, out: &Outgoing<O>) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let doubled = connection.doubled;
-        self.begin_answer(doubled);
         let Some(connection) = self.connections.get(&id) else { return };
         let mut bytes = [0; MESSAGE_BYTES];
         let len = shmfs_wire::encode_response(response, sequence, &mut bytes);

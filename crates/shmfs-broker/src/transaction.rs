@@ -53,6 +53,16 @@ pub(crate) struct Answering {
     pub(crate) recipe: Option<[Option<(ObjectId, OpenFlags)>; MESSAGE_FDS]>,
 }
 
+impl Answering {
+    /// The answer as it is kept. One that is too long only tells something, and so does one whose descriptors are no
+    /// objects': such a call is simply done again.
+    pub(crate) fn kept(&self) -> Option<Answered> {
+        let mut bytes = [0; MESSAGE_BYTES];
+        let len = shmfs_wire::encode_response(&self.response, self.sequence, &mut bytes);
+        Answered::new(self.sequence, &bytes[..len], self.recipe?).ok()
+    }
+}
+
 impl<O: Os> Broker<O> {
     /// Commits what has changed and carries out what follows, until nothing changes any more. Says with what the
     /// call that is being answered failed meanwhile; its answer is then a refusal.
@@ -76,7 +86,8 @@ impl<O: Os> Broker<O> {
             self.write(&changes, &todo).map_err(RunError::Journal)?;
             self.closing.clear();
             let failure = self.carry_out_todo(&todo);
-            if todo.iter().any(|todo| matches!(todo, Todo::Do { .. })) {
+            // What has failed stays to be done until the next commit says that it was refused.
+            if failure.is_none() && todo.iter().any(|todo| matches!(todo, Todo::Do { .. })) {
                 self.journal.done();
             }
             if let (Some(errno), Some(answering)) = (failure, answering.as_deref_mut()) {
@@ -96,13 +107,9 @@ impl<O: Os> Broker<O> {
         seen(self.namespace.image()) != seen(self.record.image)
     }
 
-    /// Keeps an answer for a caller that does not get it. One that is too long only tells something, and so does one
-    /// whose descriptors are no objects': such a call is simply done again.
+    /// Keeps an answer for a caller that does not get it.
     fn keep_answer(&mut self, answering: &Answering) {
-        let Some(recipe) = answering.recipe else { return };
-        let mut bytes = [0; MESSAGE_BYTES];
-        let len = shmfs_wire::encode_response(&answering.response, answering.sequence, &mut bytes);
-        let Ok(answered) = Answered::new(answering.sequence, &bytes[..len], recipe) else { return };
+        let Some(answered) = answering.kept() else { return };
         let Some(connection) = self.connections.get_mut(&answering.connection) else { return };
         match connection.role {
             Role::Client(id) => {
@@ -116,6 +123,20 @@ impl<O: Os> Broker<O> {
                 self.dirty.connections.insert(answering.connection);
             }
             Role::Stranger | Role::Unborn(_) => {}
+        }
+    }
+
+    /// A call is refused, whose answer was kept before it was seen that it cannot be done.
+    pub(crate) fn refuse_kept(&mut self, connection: ConnectionId, sequence: u64, errno: Errno) {
+        let Some(known) = self.connections.get(&connection) else { return };
+        let kept = match known.client() {
+            Some(client) => self.clients.get(&client).and_then(|client| client.answered.as_ref()),
+            None => known.answered.as_ref(),
+        };
+        if kept.is_some_and(|kept| kept.sequence == sequence) {
+            let refused = Refused::new(errno, "the kernel refused what the call needs");
+            let (response, recipe) = (Response::Refused(refused), Some([None; MESSAGE_FDS]));
+            self.keep_answer(&Answering { connection, sequence, response, recipe });
         }
     }
 

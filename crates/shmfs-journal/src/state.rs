@@ -5,9 +5,10 @@
 //!
 //! Owns: the words. Leaves to others: what follows from them (the keeper).
 
-use crate::Pages;
 use crate::layout::{AT_STATE, PAGE};
-use shmfs_abi::CallName;
+use crate::{ANSWER_BYTES, Answered, Pages};
+use shmfs_abi::limits::MESSAGE_FDS;
+use shmfs_abi::{CallName, ObjectId, OpenFlags};
 
 /// Which word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,7 +37,7 @@ pub enum Word {
     Broker,
     /// 1 while the broker does something long, such as making pages.
     Long,
-    /// 1 while the answer to the request that is being served is said, 2 where another may lie unread before it.
+    /// 1 once [`answer`] is the answer to the request that is being served: it may have been sent.
     Saying,
     /// Calls served under this name.
     Calls(CallName),
@@ -48,7 +49,19 @@ const AT_CALLS: usize = AT_STATE + 64 * 8;
 /// How many names there are.
 const CALLS: usize = CallName::ALL.len();
 
-const _: () = assert!(AT_CALLS + CALLS * 8 <= PAGE);
+/// Where the answer begins that is being said: number and length, then which descriptions go along, then its bytes.
+const AT_ANSWER: usize = 2048;
+
+/// Bytes of one description that goes along: its object, and how it is opened with a mark that it is there at all.
+const GIVE: usize = 16;
+
+const AT_GIVES: usize = AT_ANSWER + 16;
+const AT_BYTES: usize = AT_GIVES + MESSAGE_FDS * GIVE;
+
+/// Beside the flags of a description that goes along.
+const GIVEN: u64 = 1 << 32;
+
+const _: () = assert!(AT_CALLS + CALLS * 8 <= AT_ANSWER && AT_BYTES + ANSWER_BYTES <= PAGE);
 
 const fn at(word: Word) -> usize {
     let index = match word {
@@ -87,6 +100,32 @@ pub fn raise<P: Pages + ?Sized>(pages: &mut P, word: Word) -> u64 {
     value
 }
 
+/// Writes an answer down before it is sent. It counts while [`Word::Saying`] is 1.
+pub fn put_answer<P: Pages + ?Sized>(pages: &mut P, answered: &Answered) {
+    pages.store(AT_ANSWER, answered.sequence);
+    pages.store(AT_ANSWER + 8, answered.response().len() as u64);
+    for (give, at) in answered.gives.iter().zip((AT_GIVES..).step_by(GIVE)) {
+        let (object, flags) = give.unwrap_or_default();
+        pages.store(at, object.0);
+        pages.store(at + 8, if give.is_some() { GIVEN | u64::from(flags.bits() as u32) } else { 0 });
+    }
+    pages.write(AT_BYTES, answered.response());
+}
+
+/// The answer that was written down last.
+pub fn answer<P: Pages + ?Sized>(pages: &P) -> Option<Answered> {
+    let mut bytes = [0; ANSWER_BYTES];
+    let bytes = bytes.get_mut(..usize::try_from(pages.load(AT_ANSWER + 8)).ok()?)?;
+    pages.read(AT_BYTES, bytes);
+    let mut gives = [None; MESSAGE_FDS];
+    for (give, at) in gives.iter_mut().zip((AT_GIVES..).step_by(GIVE)) {
+        let flags = pages.load(at + 8);
+        let flags_given = OpenFlags::from_bits_retain(flags as u32 as i32);
+        *give = (flags & GIVEN != 0).then(|| (ObjectId(pages.load(at)), flags_given));
+    }
+    Answered::new(pages.load(AT_ANSWER), bytes, gives).ok()
+}
+
 /// The calls served, by name.
 pub fn calls<P: Pages + ?Sized>(pages: &P) -> [u64; CALLS] {
     let mut calls = [0; CALLS];
@@ -99,6 +138,7 @@ pub fn calls<P: Pages + ?Sized>(pages: &P) -> [u64; CALLS] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Journal, VecPages};
     use std::collections::BTreeSet;
 
     #[test]
@@ -122,5 +162,15 @@ mod tests {
         let places: Vec<_> = words.map(at).collect();
         assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), places.len());
         assert!(places.iter().all(|place| place % 8 == 0 && (AT_STATE..PAGE).contains(place)));
+    }
+    #[test]
+    fn an_answer_is_read_as_it_was_written() {
+        let mut journal = Journal::create(VecPages::default()).unwrap();
+        let gives = [Some((ObjectId(7), OpenFlags::RDWR)), None];
+        for (response, gives) in [(&b"refused"[..], [None, None]), (b"given", gives), (b"", [gives[0]; 2])] {
+            let answered = Answered::new(9, response, gives).unwrap();
+            put_answer(journal.pages_mut(), &answered);
+            assert_eq!(answer(journal.pages()), Some(answered));
+        }
     }
 }

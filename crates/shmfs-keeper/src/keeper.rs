@@ -147,24 +147,24 @@ impl<S: Fn(Surroundings) -> i32> Keeping<S> {
     }
 
     fn run(&mut self, ready: impl FnOnce()) -> Result<Outcome, KeepError> {
-        let mut broker = self.start().map_err(|errno| match errno {
+        let (mut broker, mut still) = self.start().map_err(|errno| match errno {
             Errno::EINVAL => KeepError::Threads,
             errno => KeepError::kernel("a process for the broker")(errno),
         })?;
         ready();
         loop {
-            let death = self.wait(broker);
+            let death = self.wait(broker, still);
             if let Some(outcome) = self.outcome(&death) {
                 return Ok(outcome);
             }
             let mut pause = self.judge(&death);
-            broker = loop {
+            (broker, still) = loop {
                 if !self.pause(pause) {
                     return Ok(Outcome::Ended);
                 }
                 self.words.set(Word::Restarts, self.words.get(Word::Restarts).wrapping_add(1));
                 match self.start() {
-                    Ok(broker) => break broker,
+                    Ok(started) => break started,
                     Err(errno) => {
                         pause = self.crashes.pause(self.words.get(Word::Answered));
                         tracing::error!(
@@ -178,17 +178,18 @@ impl<S: Fn(Surroundings) -> i32> Keeping<S> {
         }
     }
 
-    /// Clones a broker.
-    fn start(&mut self) -> Result<Pid, Errno> {
+    /// Clones a broker; with what it begins.
+    fn start(&mut self) -> Result<(Pid, Still), Errno> {
         // What the broker before left there is judged. Which request it was over, the next one still has to know.
         for word in [Word::Panicked, Word::Long] {
             self.words.set(word, 0);
         }
+        let still = Still::new(Doing::of(&self.words));
         match clone_sharing()? {
             Cloned::Child => self.be_the_broker(),
             Cloned::Parent(broker) => {
                 self.keeper.supervisor.serving(broker, self.words.get(Word::Restarts));
-                Ok(broker)
+                Ok((broker, still))
             }
         }
     }
@@ -218,10 +219,9 @@ impl<S: Fn(Surroundings) -> i32> Keeping<S> {
     }
 
     /// Waits for the broker's end, and makes it end if it hangs.
-    fn wait(&mut self, broker: Pid) -> Death {
+    fn wait(&mut self, broker: Pid, mut still: Still) -> Death {
         let timing = self.keeper.timing;
         let mut hung = false;
-        let mut still = Still::default();
         let mut look = Instant::now();
         loop {
             if let Some(ended) = reap(broker) {

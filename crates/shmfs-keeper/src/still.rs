@@ -3,7 +3,8 @@
 //! Looks are counted in place of seconds: a machine or a job that was stopped looks once when it goes on.
 //!
 //! Owns: what was last seen. Leaves to others: when to look, and what to do (`keeper`).
-//! Not done: a broker that hangs while it serves nobody looks like one that sleeps.
+//! Not done: a broker that hangs while it serves nobody looks like one that sleeps, and one that hangs before its first
+//! turn like one that has much to take over.
 
 use crate::words::Words;
 use shmfs_journal::state::Word;
@@ -28,18 +29,25 @@ impl Doing {
 }
 
 /// The looks at one broker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Still {
-    seen: Option<Doing>,
+    /// What it found when it began: the one before it was over that, not this one.
+    found: Doing,
+    seen: Doing,
     looks: u32,
 }
 
 impl Still {
+    /// For a broker that begins with this.
+    pub(crate) fn new(found: Doing) -> Still {
+        Still { found, seen: found, looks: 0 }
+    }
+
     /// Takes one more look into account; true if the broker hangs.
     pub(crate) fn look(&mut self, doing: Doing) -> bool {
-        let (idle, known) = (doing.request.0 == 0 || doing.long, self.seen == Some(doing));
-        self.looks = if known && !idle { self.looks + 1 } else { 0 };
-        self.seen = Some(doing);
+        let idle = doing.request.0 == 0 || doing.long || doing == self.found;
+        self.looks = if doing == self.seen && !idle { self.looks + 1 } else { 0 };
+        self.seen = doing;
         self.looks >= LOOKS
     }
 }
@@ -49,10 +57,13 @@ mod tests {
     use super::*;
 
     fn check(looks: &[(u64, u64, u64, bool)], expected: bool) {
-        let mut still = Still::default();
-        let hangs = looks.iter().map(|&(connection, sequence, turns, long)| {
-            still.look(Doing { request: (connection, sequence), turns, long })
-        });
+        let doing = |&(connection, sequence, turns, long): &(u64, u64, u64, bool)| Doing {
+            request: (connection, sequence),
+            turns,
+            long,
+        };
+        let mut still = Still::new(doing(&(7, 8, 9, false)));
+        let hangs = looks.iter().map(|look| still.look(doing(look)));
         assert_eq!(hangs.last(), Some(expected), "{looks:?}");
     }
 
@@ -61,6 +72,8 @@ mod tests {
         check(&[(1, 2, 3, false); 4], true);
         check(&[(1, 2, 3, false); 3], false);
         check(&[(0, 2, 3, false); 9], false);
+        check(&[(7, 8, 9, false); 9], false);
+        check(&[(7, 8, 10, false); 4], true);
         check(&[(1, 2, 3, true); 9], false);
         check(&[(1, 2, 3, false), (1, 2, 4, false), (1, 2, 4, false), (1, 2, 4, false)], false);
         check(&[(1, 2, 3, false), (1, 3, 3, false), (1, 3, 3, false), (2, 3, 3, false)], false);

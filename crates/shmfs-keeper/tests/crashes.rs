@@ -82,7 +82,7 @@ fn a_broker_that_says_that_it_takes_long_or_sleeps_is_left_alone() {
 
 #[test]
 fn what_a_broker_was_busy_with_is_not_held_against_the_next_one() {
-    let steps = "busy:7:1+kill:9 sleep:300+abort busy:7:1+long+kill:9 busy:7:2+hang exit:0";
+    let steps = "busy:7:1+kill:9 sleep:200+abort busy:7:1+long+kill:9 busy:7:2+hang exit:0";
     let (folder, said) = run("next", steps, &[("TOLD_HANG", "30")]);
     check_ended(&folder, &said);
     assert_eq!(said.found("crashes"), ["0", "0", "0", "0", "1"]);
