@@ -74,8 +74,7 @@ pub(crate) fn found_and_keep(plan: Plan, log: &str, ready: impl FnOnce()) -> Res
     for fd in fds {
         let _ = fd.into_raw_fd();
     }
-    ready();
-    keep(keeper, dir, journal, &heirloom)
+    keep(keeper, dir, journal, &heirloom, ready)
 }
 
 /// Takes the store over from the broker that started this process, or tells it why not. `numbers` are those of the
@@ -97,12 +96,18 @@ pub(crate) fn resume(numbers: [RawFd; 3], heirloom: &Heirloom) -> Result<(), Fai
         return Ok(());
     }
     let dir = PathBuf::from(OsStr::from_bytes(&record.dir));
-    keep(keeper, dir, journal, heirloom)
+    keep(keeper, dir, journal, heirloom, || {})
 }
 
-fn keep(keeper: Keeper, dir: PathBuf, journal: RawFd, heirloom: &Heirloom) -> Result<(), Failure> {
+fn keep(
+    keeper: Keeper,
+    dir: PathBuf,
+    journal: RawFd,
+    heirloom: &Heirloom,
+    ready: impl FnOnce(),
+) -> Result<(), Failure> {
     let store = Store { dir, journal, activated: heirloom.activated };
-    let kept = keeper.keep(store, |surroundings| serve(surroundings, &heirloom.arguments()));
+    let kept = keeper.keep(store, ready, |surroundings| serve(surroundings, &heirloom.arguments()));
     kept.map(drop).map_err(|error| cannot_keep(&error))
 }
 

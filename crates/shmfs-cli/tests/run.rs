@@ -2,34 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "functions that the tests share fail as tests do")]
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
-use std::fs;
+mod daemon;
+
+use daemon::{Daemon, SHM, run, shm, text};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-
-const SHM: &str = env!("CARGO_BIN_EXE_shm");
-
-fn shm(args: &[&str]) -> Command {
-    let mut shm = Command::new(SHM);
-    shm.args(args).stdin(Stdio::null());
-    for name in ["SHMFS_STORE", "SHMFS_TOKEN", "SHMFS_LOG", "LD_PRELOAD"] {
-        shm.env_remove(name);
-    }
-    shm
-}
-
-/// Runs a line of shell under `shm run`.
-fn run(options: &[&str], line: &str) -> Output {
-    let mut shm = shm(&["run"]);
-    shm.args(options).args(["--", "sh", "-c", line]).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 #[test]
 fn the_status_is_the_programs() {
@@ -97,66 +76,29 @@ fn a_store_is_seen_from_inside_and_reported() {
     assert!(report.contains("of 64.0 MiB\n") && report.contains("shm: left     nothing\n"), "{report}");
 }
 
-/// A store in the background; ended when this goes.
-struct Daemon {
-    pid: Pid,
-    broker: OwnedFd,
-    dir: PathBuf,
-}
-
-impl Daemon {
-    fn start(name: &str) -> Daemon {
-        let started = shm(&["daemon", "--background", "--size", "64M", "--store", name]).output().unwrap();
-        let said = text(&started.stderr);
-        assert!(started.status.success(), "{said}");
-        let pid = said.rsplit("kill ").next().unwrap().trim_end_matches(['`', '\n']).parse().unwrap();
-        let pid = Pid::from_raw(pid).unwrap();
-        let broker = pidfd_open(pid, PidfdFlags::empty()).unwrap();
-        let joined = run(&["--store", name], "echo $SHMFS_STORE");
-        Daemon { pid, broker, dir: text(&joined.stdout).trim().into() }
-    }
-
-    fn end(&self, signal: Signal) {
-        pidfd_send_signal(&self.broker, signal).unwrap();
-        poll(&mut [PollFd::new(&self.broker, PollFlags::IN)], None).unwrap();
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It has ended where the test went well.
-        let _ = pidfd_send_signal(&self.broker, Signal::KILL);
-        drop(fs::remove_dir_all(&self.dir));
-        drop(fs::remove_file(self.dir.with_added_extension("log")));
-    }
-}
-
 #[test]
 fn a_daemon_begins_is_joined_and_ends() {
-    let name = format!("test-{}", std::process::id());
-    let daemon = Daemon::start(&name);
-    assert!(daemon.dir.ends_with(&name), "{:?}", daemon.dir);
-    let second = shm(&["daemon", "--store", &name]).output().unwrap();
+    let daemon = Daemon::start("test", &[]);
+    assert!(daemon.dir.ends_with(&daemon.name), "{:?}", daemon.dir);
+    assert_eq!(daemon.process("pid"), daemon.keeper);
+    let second = shm(&["daemon", "--store", &daemon.name]).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
     let said = text(&second.stderr);
-    let pid = daemon.pid.as_raw_nonzero();
-    assert!(said.contains(&format!("process {pid}")) && said.contains("hint: "), "{said}");
+    assert!(said.contains(&format!("process {}", daemon.keeper)) && said.contains("hint: "), "{said}");
 
-    daemon.end(Signal::TERM);
-    assert!(!daemon.dir.exists());
-    let gone = shm(&["df", "--store", &name]).output().unwrap();
+    daemon.end();
+    let gone = shm(&["df", "--store", &daemon.name]).output().unwrap();
     assert_eq!(gone.status.code(), Some(3), "{}", text(&gone.stderr));
 }
 
 #[test]
-fn a_dead_brokers_directory_is_taken_over() {
-    let name = format!("dead-{}", std::process::id());
-    let first = Daemon::start(&name);
-    first.end(Signal::KILL);
+fn a_dead_stores_directory_is_taken_over() {
+    let first = Daemon::start("dead", &[]);
+    first.kill();
     assert!(first.dir.exists());
-    let gone = shm(&["ls", "--store", &name]).output().unwrap();
+    let gone = shm(&["ls", "--store", &first.name]).output().unwrap();
     assert_eq!(gone.status.code(), Some(3), "{}", text(&gone.stderr));
-    let second = Daemon::start(&name);
+    let second = Daemon::start("dead", &[]);
     assert_eq!(second.dir, first.dir);
-    second.end(Signal::TERM);
+    second.end();
 }

@@ -4,8 +4,8 @@
 mod told;
 
 use rustix::process::Signal;
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
 use told::{Folder, eventually, who_serves};
 
 #[test]
@@ -30,8 +30,7 @@ fn what_was_ignored_at_the_start_does_not_end_the_store() {
     let inner = folder.command("serve+exit:0");
     command.arg("-c").arg("trap '' HUP; exec \"$0\"").arg(inner.get_program());
     command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let told =
-        told::Told::start(command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()));
+    let told = told::Told::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     eventually("the store is served", || folder.process("broker") != 0);
     told.signal(Signal::HUP);
     let (broker, _) = who_serves(&folder);
@@ -135,12 +134,10 @@ fn the_socket_of_a_supervisor_is_served_and_stays() {
     // The shell gives it the number that supervisors use, and its own process number.
     let mut command = std::process::Command::new("sh");
     let inner = folder.command("serve+exit:0");
-    let line = format!("exec 3<&{}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\"", listener.as_raw_fd());
-    shmfs_sys::fd::set_cloexec(&listener, false).unwrap();
-    command.arg("-c").arg(line).arg(inner.get_program());
+    let line = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\"";
+    command.arg("-c").arg(line).arg(inner.get_program()).stdin(Stdio::from(listener));
     command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let told =
-        told::Told::start(command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()));
+    let told = told::Told::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let (broker, keeper) = who_serves(&folder);
     assert_eq!((broker, keeper), (folder.process("broker"), told.child.id() as i32));
     told.signal(Signal::TERM);
