@@ -2,17 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod flaws;
-mod kept;
 
 use flaws::{flaw, name, spoil, value};
-use kept::Kept;
 use proptest::prelude::*;
 use shmfs_abi::{
     AttachFlags, ByteLen, Call, Caps, Cred, Errno, GetFlags, Gid, Groups, Key, LimitsChange, ObjectId,
     OpenFlags, Pid, ProcFile, Reply, Shmid, Time, Uid,
 };
 use shmfs_core::{Effect, Event, Facts, Namespace};
-use shmfs_testkit::{Play, steps};
+use shmfs_testkit::{Kept, Play, steps};
 
 const ROOT: Cred = Cred { pid: Pid(1), uid: Uid(0), gid: Gid(0), groups: Groups::NONE, caps: Caps::all() };
 

@@ -1,18 +1,15 @@
 //! Playing a sequence on the engine and on the model.
 
+mod ask;
+mod limits;
 mod posix;
 mod sysv;
 
 use crate::model::Model;
+use crate::setting::Setting;
 use crate::step::{Fault, Step};
-use shmfs_abi::{
-    Backing, ByteLen, Call, Caps, Cred, Errno, Gid, Groups, ObjectId, PAGE_SIZE, Pid, Refusal, Reply,
-    ShmLimits, Ticket, Time, Uid, limits,
-};
-use shmfs_core::{Answer, Config, Effect, Event, Facts, Namespace};
-
-/// Pages of the store: few, so that it is full now and then.
-const PAGES: u64 = 24;
+use shmfs_abi::{ByteLen, Call, Cred, Errno, ObjectId, PAGE_SIZE, Refusal, Reply, Ticket, Time};
+use shmfs_core::{Answer, Effect, Event, Facts, Namespace};
 
 /// The engine and the model side by side.
 #[derive(Clone)]
@@ -29,7 +26,7 @@ pub struct Play {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Heard {
     /// The answer to a call.
-    Answer(Box<Result<Answer, Refusal>>),
+    Answer(Box<(Call, Result<Answer, Refusal>)>),
     /// What followed from an event, or from an effect's outcome.
     Effects(Vec<Effect>),
 }
@@ -43,38 +40,21 @@ struct Called {
     reply: Reply,
 }
 
-fn cred(who: u8) -> Cred {
-    let caps = if who == 0 { Caps::all() } else { Caps::empty() };
-    let (uid, gid) = (Uid(u32::from(who)), Gid(u32::from(who)));
-    Cred { pid: pid(who), uid, gid, groups: Groups::NONE, caps }
-}
-
-fn pid(who: u8) -> Pid {
-    Pid(100 + i32::from(who))
-}
-
 const NO_FACTS: Facts = Facts { size: ByteLen(0), allocated: ByteLen(0) };
 
 impl Default for Play {
     fn default() -> Play {
-        let shmmax = limits::DEFAULT_SHMMAX;
-        let engine = Namespace::new(Config {
-            size: ByteLen(PAGES * PAGE_SIZE),
-            sparse: false,
-            reserve: false,
-            limits: ShmLimits { shmmax, shmmni: limits::DEFAULT_SHMMNI, shmall: shmmax },
-            posix: Backing::TmpfsFile,
-            protected_regular: 0,
-            protected_hardlinks: false,
-            owner: (Uid(0), Gid(0)),
-            boot: Time::default(),
-        });
-        let (model, now) = (Model::default(), Time::default());
-        Play { engine, model, now, released: Vec::new(), heard: Vec::new() }
+        Play::new(&Setting::default())
     }
 }
 
 impl Play {
+    /// An empty store of this setting.
+    pub fn new(setting: &Setting) -> Play {
+        let (engine, model) = (Namespace::new(setting.config()), Model::new(setting));
+        Play { engine, model, now: Time::default(), released: Vec::new(), heard: Vec::new() }
+    }
+
     /// The engine as it stands.
     pub fn engine(&mut self) -> &mut Namespace {
         &mut self.engine
@@ -103,8 +83,11 @@ impl Play {
         };
         let found = self.model.objects.iter().filter(|object| object.waits.is_none());
         assert_eq!(usage.used.0, self.model.used() * PAGE_SIZE, "charges differ after {step:?}");
+        assert_eq!(usage.allocated.0, self.model.resident() * PAGE_SIZE, "pages differ after {step:?}");
+        assert_eq!(usage.size.0, self.model.limits.pages * PAGE_SIZE, "limits differ after {step:?}");
         assert_eq!(usage.sysv as usize, self.model.segments.len(), "segments differ after {step:?}");
         assert_eq!(usage.posix as usize, found.count(), "objects differ after {step:?}");
+        assert_eq!(usage.unnamed as usize, self.model.held.len(), "held objects differ after {step:?}");
         assert_eq!(self.engine.orphans(), self.model.orphans(), "orphans differ after {step:?}");
     }
 
@@ -113,30 +96,43 @@ impl Play {
             Step::Get { who, key, pages, flags, fails } => self.get(who, key, u64::from(pages), flags, fails),
             Step::Attach { who, which, read_only } => self.attach(who, which, read_only),
             Step::Detach { who, which } => self.detach(who, which),
+            Step::Fork { who, child } => self.fork(who, child),
             Step::Die { who, exits } => self.die(who, exits),
             Step::Stat { who, which } => self.stat(who, which),
+            Step::StatIndex { who, which, any } => self.stat_index(who, which, any),
             Step::Set { who, which, owner, mode } => self.set(who, which, owner, mode),
             Step::Remove { who, which } => self.remove(who, which),
-            Step::Lock { who, which, lock, fails } => self.lock(who, which, lock, fails),
-            Step::Forced { on } => self.forced(on),
+            Step::Lock { who, which, lock, allowance, fails } => {
+                self.lock(who, which, lock, allowance, fails);
+            }
+            Step::Stale { who, which, call } => self.stale(who, which, call),
+            Step::Limit { who, limit, amount } => self.limit(who, limit, amount),
             Step::Open { who, name, flags, mode, fault } => self.open(who, name, flags, mode, fault),
             Step::Unlink { who, name } => self.unlink(who, name),
             Step::Rename { who, from, to, flags } => self.rename(who, from, to, flags),
             Step::Link { who, from, to } => self.link(who, from, to),
-            Step::Resize { name, pages, dies } => self.resize(name, u64::from(pages), dies),
+            Step::Resize { name, pages, dies } => self.resize(name, pages, dies),
             Step::Measure { name } => self.measure(name),
-            Step::Semaphore { who, name, exclusive, fails } => self.semaphore(who, name, exclusive, fails),
+            Step::Own { name, owner, mode } => self.own(name, owner, mode),
+            Step::Semaphore { who, name, flags, fails } => self.semaphore(who, name, flags, fails),
             Step::Publish { which, fault } => self.publish(which, fault),
             Step::Settle { which, fails } => self.settle_name(which, fails),
+            Step::Touch { which, pages } => self.touch(which, u64::from(pages)),
             Step::LetGo { which } => self.let_go(which),
             Step::Reap { which } => self.reap(which),
+            Step::Ask { who, question } => self.ask(who, question),
+            Step::Pass { seconds } => self.now.seconds += i64::from(seconds),
         }
+    }
+
+    fn cred(&self, who: u8) -> Cred {
+        self.model.setting.cred(who)
     }
 
     /// Asks the engine and carries out what it wants, as a broker would. What fails ends the call.
     fn call(&mut self, who: u8, call: Call, fault: Fault) -> Result<Called, Errno> {
-        let answer = self.engine.call(&cred(who), call, self.now);
-        self.heard.push(Heard::Answer(Box::new(answer.clone())));
+        let answer = self.engine.call(&self.cred(who), call, self.now);
+        self.heard.push(Heard::Answer(Box::new((call, answer.clone()))));
         let Answer { reply, effects } = answer.map_err(|refusal| refusal.errno)?;
         let mut called = Called { made: None, waits: None, reply };
         let mut waiting = effects;
@@ -208,7 +204,9 @@ impl Play {
         }
         let object = self.released.remove(usize::from(which) % self.released.len());
         self.observe(Event::Unused { object });
-        self.model.held.retain(|(held, _)| *held != object);
+        self.model.held.retain(|held| held.object != object);
+        let gone = Call::Reserve { object, size: ByteLen(0) };
+        assert_eq!(self.call(0, gone, Fault::None).err(), Some(Errno::EBADF));
     }
 
     /// An orphan goes that nobody uses; what is none stays.

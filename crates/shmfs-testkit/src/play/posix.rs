@@ -1,9 +1,9 @@
 //! Steps of the POSIX door.
 
-use super::{NO_FACTS, PAGES, Play, cred};
-use crate::model::{Fresh, Object};
-use crate::step::Fault;
-use shmfs_abi::{ByteLen, Call, Errno, Name, OpenFlags, PAGE_SIZE, Reply};
+use super::{NO_FACTS, Play};
+use crate::model::{Fresh, Held, Object};
+use crate::step::{BEYOND, Fault};
+use shmfs_abi::{ByteLen, Call, Errno, Gid, Name, ObjectId, OpenFlags, PAGE_SIZE, Reply, Ticket, Uid};
 use shmfs_core::{Event, Facts};
 
 /// Objects and semaphores share names, as `shm_open("/sem.a")` opens a semaphore.
@@ -16,7 +16,7 @@ pub(super) fn name(number: u8) -> Name {
 
 impl Play {
     pub(super) fn open(&mut self, who: u8, number: u8, flags: i32, mode: u32, fault: Fault) {
-        let expected = self.model.open(&cred(who), number, flags);
+        let expected = self.model.open(&self.cred(who), number, flags);
         let asked = Call::Open { name: name(number), flags: OpenFlags::from_bits_retain(flags), mode };
         let upcoming = self.engine.image().numbers.0 + 1;
         match (expected, self.call(who, asked, fault)) {
@@ -25,14 +25,15 @@ impl Play {
                 assert!(matches!(fault, Fault::Make | Fault::Link) && errno == Errno::ENFILE, "{errno:?}");
                 if fault == Fault::Link {
                     // Its backing was made, and a descriptor may be on its way.
-                    self.model.held.push((shmfs_abi::ObjectId(upcoming), 0));
+                    self.model.held.push(Held { object: ObjectId(upcoming), pages: 0, resident: 0 });
                 }
             }
             (Ok(Some(found)), Ok(called)) => {
                 let object = &mut self.model.objects[found];
                 assert_eq!((called.made, called.reply), (None, Reply::Opened { object: object.object }));
                 if flags & 0o1000 != 0 {
-                    object.measured(0, self.now.seconds);
+                    object.resize(0);
+                    object.measured(self.now.seconds);
                 }
             }
             (Ok(None), Ok(called)) => {
@@ -54,7 +55,7 @@ impl Play {
         let expected = match found {
             Err(errno) => Some(errno),
             Ok(None) => Some(Errno::ENOENT),
-            Ok(Some(found)) => (!self.model.may_delete(found, &cred(who))).then_some(Errno::EPERM),
+            Ok(Some(found)) => (!self.model.may_delete(found, &self.cred(who))).then_some(Errno::EPERM),
         };
         let got = self.call(who, Call::Unlink { name: name(number) }, Fault::None);
         assert_eq!(got.err(), expected, "unlink");
@@ -65,7 +66,7 @@ impl Play {
 
     pub(super) fn rename(&mut self, who: u8, from: u8, to: u8, flags: u8) {
         let (old, new) = (self.model.lookup(from), self.model.lookup(to));
-        let may = |object| self.model.may_delete(object, &cred(who));
+        let may = |object| self.model.may_delete(object, &self.cred(who));
         let expected = match (flags, old, new) {
             (3, ..) => Some(Errno::EINVAL),
             (_, Err(errno), _) => Some(errno),
@@ -100,7 +101,7 @@ impl Play {
             (Err(errno), _) => Some(errno),
             (Ok(None), _) => Some(Errno::ENOENT),
             (_, Some(_)) => Some(Errno::EEXIST),
-            _ => None,
+            (Ok(Some(old)), None) => (!self.model.may_link(old, &self.cred(who))).then_some(Errno::EPERM),
         };
         let got = self.call(who, Call::Link { from: name(from), to: name(to) }, Fault::None);
         assert_eq!(got.err(), expected, "link");
@@ -109,46 +110,81 @@ impl Play {
         }
     }
 
-    pub(super) fn resize(&mut self, number: u8, pages: u64, dies: bool) {
+    pub(super) fn resize(&mut self, number: u8, pages: u8, dies: bool) {
         let Some(found) = self.model.named(number) else { return };
         let (object, before) = (self.model.objects[found].object, self.model.objects[found].pages);
-        let size = ByteLen(pages * PAGE_SIZE);
-        let free = PAGES.saturating_sub(self.model.used());
-        let expected = (pages > before && pages - before > free).then_some(Errno::ENOSPC);
+        let size = if pages == BEYOND { ByteLen(u64::MAX) } else { ByteLen(u64::from(pages) * PAGE_SIZE) };
+        let pages = u64::from(pages);
+        let grows = pages > before && !self.model.setting.sparse;
+        let expected = if size.0 == u64::MAX {
+            Some(Errno::EFBIG)
+        } else {
+            (grows && !self.model.has_room_for(pages - before)).then_some(Errno::ENOSPC)
+        };
         let got = self.call(0, Call::Reserve { object, size }, Fault::None);
         assert_eq!(got.err(), expected, "reserve");
         if expected.is_some() {
             return;
         }
         let resized = &mut self.model.objects[found];
-        if pages > before {
+        if grows {
             (resized.pages, resized.reserved) = (pages, Some(self.now.seconds));
         }
         if !dies {
-            (resized.pages, resized.size, resized.reserved) = (pages, pages, None);
-            self.observe(Event::Measured { object, facts: Facts { size, ..NO_FACTS } });
+            resized.resize(pages);
+            (resized.pages, resized.reserved) = (pages, None);
+            let facts = facts_of(resized);
+            self.observe(Event::Measured { object, facts });
             assert!(self.call(0, Call::Settle { object }, Fault::None).is_ok());
         }
     }
 
     pub(super) fn measure(&mut self, number: u8) {
         let Some(found) = self.model.named(number) else { return };
-        let measured = &mut self.model.objects[found];
-        measured.measured(measured.size, self.now.seconds);
-        let facts = Facts { size: ByteLen(measured.size * PAGE_SIZE), ..NO_FACTS };
-        let object = measured.object;
+        self.look_at(found);
+    }
+
+    fn look_at(&mut self, index: usize) {
+        let measured = &mut self.model.objects[index];
+        measured.measured(self.now.seconds);
+        let (object, facts) = (measured.object, facts_of(measured));
         self.observe(Event::Measured { object, facts });
     }
 
-    pub(super) fn semaphore(&mut self, who: u8, number: u8, exclusive: bool, fails: bool) {
-        let flags = if exclusive { 0o300 } else { 0o100 };
-        let expected = match self.model.open(&cred(who), number, flags | 2) {
-            Ok(None) if self.model.used() >= PAGES => Err(Errno::ENOSPC),
+    pub(super) fn own(&mut self, number: u8, owner: u8, mode: u32) {
+        let Some(found) = self.model.named(number) else { return };
+        let owned = &mut self.model.objects[found];
+        (owned.owner, owned.mode) = (u32::from(owner), mode);
+        let (uid, gid) = (Uid(u32::from(owner)), Gid(u32::from(owner)));
+        let object = owned.object;
+        self.observe(Event::Owned { object, uid, gid, mode });
+        self.look_at(found);
+    }
+
+    /// So many pages of a segment or an object are in memory, and its inode is looked at.
+    pub(super) fn touch(&mut self, which: u8, pages: u64) {
+        let (segments, objects) = (&mut self.model.segments, &mut self.model.objects);
+        let Some(index) = usize::from(which).checked_rem(segments.len() + objects.len()) else { return };
+        if let Some(segment) = segments.get_mut(index) {
+            segment.resident = pages.min(segment.mapped());
+            let (size, allocated) = (segment.mapped() * PAGE_SIZE, segment.resident * PAGE_SIZE);
+            let facts = Facts { size: ByteLen(size), allocated: ByteLen(allocated) };
+            let object = segment.object;
+            self.observe(Event::Measured { object, facts });
+        } else {
+            let index = index - segments.len();
+            objects[index].resident = pages.min(objects[index].size);
+            self.look_at(index);
+        }
+    }
+
+    pub(super) fn semaphore(&mut self, who: u8, number: u8, flags: i32, fails: bool) {
+        let expected = match self.model.open_semaphore(&self.cred(who), number, flags) {
             Ok(None) if fails => Err(Errno::ENFILE),
             other => other,
         };
-        let (flags, fault) =
-            (OpenFlags::from_bits_retain(flags), if fails { Fault::Make } else { Fault::None });
+        let fault = if fails { Fault::Make } else { Fault::None };
+        let flags = OpenFlags::from_bits_retain(flags);
         let asked = Call::SemOpen { name: name(number), flags, mode: 0o600 };
         match (expected, self.call(who, asked, fault).map(|called| called.reply)) {
             (Err(expected), Err(errno)) => assert_eq!(errno, expected),
@@ -165,26 +201,28 @@ impl Play {
 
     pub(super) fn publish(&mut self, which: u8, fault: Fault) {
         if self.model.fresh.is_empty() {
+            let stale = Call::SemPublish { ticket: Ticket(u64::from(which)) };
+            assert_eq!(self.call(0, stale, Fault::None).err(), Some(Errno::EINVAL));
             return;
         }
         let Fresh { ticket, object } = self.model.fresh.remove(usize::from(which) % self.model.fresh.len());
         if fault == Fault::Make {
             assert!(self.settle(ticket, Ok(NO_FACTS), true).is_err());
-            self.model.held.push((object.object, 1));
+            self.model.hold(&object);
             return;
         }
         let taken = self.model.named(object.names[0]).is_some();
         match (taken, self.call(0, Call::SemPublish { ticket }, fault)) {
             (true, Err(Errno::EEXIST)) => {
                 assert!(self.settle(ticket, Ok(NO_FACTS), true).is_err());
-                self.model.held.push((object.object, 1));
+                self.model.hold(&object);
             }
             (false, Ok(called)) => {
                 assert_eq!(called.waits.is_some(), fault == Fault::Wait);
                 self.model.objects.push(Object { waits: called.waits, ..object });
             }
             (false, Err(Errno::ENFILE)) if fault == Fault::Link => {
-                self.model.held.push((object.object, 1));
+                self.model.hold(&object);
             }
             (_, got) => panic!("publishing: got {:?}", got.map(|called| called.reply)),
         }
@@ -210,4 +248,8 @@ impl Play {
             self.model.objects[index].waits = None;
         }
     }
+}
+
+fn facts_of(object: &Object) -> Facts {
+    Facts { size: ByteLen(object.size * PAGE_SIZE), allocated: ByteLen(object.resident * PAGE_SIZE) }
 }

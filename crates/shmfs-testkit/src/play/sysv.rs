@@ -1,11 +1,13 @@
 //! Steps of the System V door.
 
-use super::{PAGES, Play, cred, pid};
-use crate::model::Segment;
-use crate::step::Fault;
-use shmfs_abi::sysv::SHM_LOCKED;
+use super::Play;
+use crate::model::{Got, Segment, huge};
+use crate::setting::pid;
+use crate::step::{BEYOND, Fault, Stale};
+use shmfs_abi::sysv::{SHM_DEST, SHM_LOCKED};
 use shmfs_abi::{
-    AttachFlags, ByteLen, Call, Errno, GetFlags, Gid, Key, LimitsChange, PAGE_SIZE, Reply, Shmid, Uid,
+    AttachFlags, ByteLen, Call, Errno, GetFlags, Gid, Key, PAGE_SIZE, Pid, Reply, SegmentStat, Shmid, Time,
+    Uid, limits,
 };
 use shmfs_core::Event;
 
@@ -15,19 +17,20 @@ impl Play {
         for segment in self.model.segments.clone() {
             let Some(slot) = segment.id.slot() else { continue };
             let nattch = segment.attached_by.len() as u64;
-            let event = Event::Counted { slot, object: segment.object, nattch, last_detach: None };
+            let last_detach =
+                segment.last_detach.map(|(who, seconds)| (pid(who), Time { seconds, nanos: 0 }));
+            let event = Event::Counted { slot, object: segment.object, nattch, last_detach };
             let effects = self.observe(event);
             self.note(&effects);
         }
     }
 
-    fn pick(&self, which: u8) -> Option<usize> {
+    pub(super) fn pick(&self, which: u8) -> Option<usize> {
         (!self.model.segments.is_empty()).then(|| usize::from(which) % self.model.segments.len())
     }
 
     pub(super) fn get(&mut self, who: u8, key: u8, pages: u64, flags: i32, fails: bool) {
-        let free = PAGES.saturating_sub(self.model.used());
-        let expected = self.model.get(&cred(who), i32::from(key), pages, flags, free);
+        let expected = self.model.get(&self.cred(who), i32::from(key), pages, flags);
         // One byte less than the pages: charges are rounded up.
         let size = ByteLen((pages * PAGE_SIZE).saturating_sub(u64::from(pages > 0)));
         let asked = Call::ShmGet { key: Key(i32::from(key)), size, flags: GetFlags::from_bits_retain(flags) };
@@ -35,19 +38,27 @@ impl Play {
         let got = self.call(who, asked, fault).map(|called| (called.made, called.reply));
         match (expected, got) {
             (Err(expected), Err(errno)) => assert_eq!(errno, expected),
-            (Ok(None), Err(errno)) => assert!(fails && errno == Errno::ENFILE, "{errno:?}"),
-            (Ok(Some(expected)), Ok((None, Reply::Shmid(id)))) => assert_eq!(id, expected),
-            (Ok(None), Ok((Some(object), Reply::Shmid(id)))) => {
+            (Ok(Got::Created(_)), Err(errno)) => assert!(fails && errno == Errno::ENFILE, "{errno:?}"),
+            (Ok(Got::Found(expected)), Ok((None, Reply::Shmid(id)))) => assert_eq!(id, expected),
+            (Ok(Got::Created(wanted)), Ok((Some(object), Reply::Shmid(id)))) => {
                 assert!(self.model.segments.iter().all(|segment| segment.id != id), "an id is given twice");
+                assert_eq!(id, wanted.unwrap_or(id), "another id was wanted");
                 self.model.segments.push(Segment {
                     id,
                     object,
                     key: i32::from(key),
                     pages,
+                    huge: huge(flags),
+                    resident: 0,
                     mode: flags as u32 & 0o777,
                     owner: u32::from(who),
                     creator: u32::from(who),
                     attached_by: Vec::new(),
+                    last_detach: None,
+                    lpid: Pid(0),
+                    atime: 0,
+                    dtime: 0,
+                    ctime: self.now.seconds,
                     removed: false,
                     detached: false,
                     orphaned: false,
@@ -61,12 +72,14 @@ impl Play {
     pub(super) fn attach(&mut self, who: u8, which: u8, read_only: bool) {
         let Some(index) = self.pick(which) else { return };
         let segment = &self.model.segments[index];
-        let expected = self.model.attach_errno(segment, &cred(who), read_only);
+        let expected = segment.attach_errno(&self.cred(who), read_only);
         let flags = if read_only { AttachFlags::RDONLY } else { AttachFlags::empty() };
         let got = self.call(who, Call::ShmAttach { shmid: segment.id, flags }, Fault::None);
         assert_eq!(got.as_ref().err().copied(), expected, "shmat");
         if got.is_ok() {
-            self.model.segments[index].attached_by.push(who);
+            let segment = &mut self.model.segments[index];
+            segment.attached_by.push(who);
+            (segment.atime, segment.lpid) = (self.now.seconds, pid(who));
         }
     }
 
@@ -75,17 +88,43 @@ impl Play {
         let segment = &mut self.model.segments[index];
         if let Some(at) = segment.attached_by.iter().position(|by| *by == who) {
             segment.attached_by.remove(at);
-            segment.detached = true;
+            segment.last_detach = Some((who, self.now.seconds));
+            segment.detach(who, self.now.seconds);
         }
         self.count_all();
         self.model.sweep();
     }
 
+    pub(super) fn fork(&mut self, who: u8, child: u8) {
+        if self.model.segments.iter().any(|segment| segment.attached_by.contains(&child)) {
+            return;
+        }
+        for index in 0..self.model.segments.len() {
+            let segment = &mut self.model.segments[index];
+            let attaches = segment.attached_by.iter().filter(|by| **by == who).count();
+            if let (1.., Some(slot)) = (attaches, segment.id.slot()) {
+                segment.attached_by.extend(std::iter::repeat_n(child, attaches));
+                (segment.atime, segment.lpid) = (self.now.seconds, pid(who));
+                self.observe(Event::Forked { slot, parent: pid(who) });
+            }
+        }
+        self.count_all();
+    }
+
     pub(super) fn die(&mut self, who: u8, exits: bool) {
-        for segment in &mut self.model.segments {
+        // What only this process's table remembers is counted before it goes.
+        self.count_all();
+        for index in 0..self.model.segments.len() {
+            let segment = &mut self.model.segments[index];
             let before = segment.attached_by.len();
             segment.attached_by.retain(|by| *by != who);
-            segment.detached = segment.attached_by.len() < before;
+            let count = (before - segment.attached_by.len()) as u32;
+            segment.last_detach = segment.last_detach.filter(|(by, _)| *by != who);
+            if let (1.., Some(slot)) = (count, segment.id.slot()) {
+                segment.detach(who, self.now.seconds);
+                let object = segment.object;
+                self.observe(Event::Died { slot, object, pid: pid(who), count });
+            }
         }
         self.count_all();
         self.model.sweep();
@@ -104,37 +143,58 @@ impl Play {
             return;
         };
         let segment = self.model.segments[index].clone();
-        let allowed = self.model.segment_allows(&segment, &cred(who), 4);
+        let allowed = segment.allows(&self.cred(who), 4);
         match self.call(who, Call::ShmStat { shmid: segment.id }, Fault::None).map(|called| called.reply) {
-            Ok(Reply::Stat { stat, .. }) => {
+            Ok(Reply::Stat { shmid, stat }) => {
                 assert!(allowed);
-                assert_eq!(stat.nattch as usize, segment.attached_by.len());
-                assert_eq!(stat.perm.mode & 0o777, segment.mode);
-                assert_eq!(stat.perm.mode & SHM_LOCKED != 0, segment.locked);
-                assert_eq!((stat.perm.uid.0, stat.perm.cuid.0), (segment.owner, segment.creator));
-                assert_eq!(stat.key.0, if segment.removed { 0 } else { segment.key });
+                same_stat(&segment, shmid, &stat);
             }
             got => assert_eq!(got.err(), (!allowed).then_some(Errno::EACCES)),
         }
     }
 
+    pub(super) fn stat_index(&mut self, who: u8, which: u8, any: bool) {
+        self.count_all();
+        let slots = self.model.segments.iter().filter_map(|segment| segment.id.slot());
+        let unused = (0..).find(|slot| !slots.clone().any(|taken| taken.0 == *slot)).unwrap_or_default();
+        let found = usize::from(which).checked_rem(self.model.segments.len() + 1);
+        let found = found.and_then(|index| self.model.segments.get(index)).cloned();
+        let slot = found.as_ref().and_then(|segment| segment.id.slot()).map_or(unused, |slot| slot.0);
+        // What is above the slot in an id does not matter here.
+        let above = if which < 128 { 0 } else { limits::SLOTS };
+        let asked = Call::ShmStatIndex { index: (slot + above) as i32, any };
+        let expected = match &found {
+            None => Some(Errno::EINVAL),
+            Some(segment) => (!any && !segment.allows(&self.cred(who), 4)).then_some(Errno::EACCES),
+        };
+        match (found, self.call(who, asked, Fault::None).map(|called| called.reply)) {
+            (Some(segment), Ok(Reply::Stat { shmid, stat })) => {
+                assert_eq!(expected, None);
+                same_stat(&segment, shmid, &stat);
+            }
+            (_, got) => assert_eq!(got.err(), expected, "SHM_STAT"),
+        }
+    }
+
     pub(super) fn set(&mut self, who: u8, which: u8, owner: u8, mode: u32) {
         let Some(index) = self.pick(which) else { return };
-        let expected = self.model.control_errno(&self.model.segments[index], &cred(who));
-        let (uid, gid) = (Uid(u32::from(owner)), Gid(u32::from(owner)));
+        let refused = self.model.segments[index].control_errno(&self.cred(who));
+        let expected = refused.or((owner == BEYOND).then_some(Errno::EINVAL));
+        let number = if owner == BEYOND { u32::MAX } else { u32::from(owner) };
+        let (uid, gid) = (Uid(number), Gid(number));
         let shmid = self.model.segments[index].id;
         let got = self.call(who, Call::ShmSet { shmid, uid, gid, mode }, Fault::None);
         assert_eq!(got.err(), expected, "IPC_SET");
         if expected.is_none() {
             let segment = &mut self.model.segments[index];
-            (segment.owner, segment.mode) = (u32::from(owner), mode & 0o777);
+            (segment.owner, segment.mode, segment.ctime) = (number, mode & 0o777, self.now.seconds);
         }
     }
 
     pub(super) fn remove(&mut self, who: u8, which: u8) {
         self.count_all();
         let Some(index) = self.pick(which) else { return };
-        let expected = self.model.control_errno(&self.model.segments[index], &cred(who));
+        let expected = self.model.segments[index].control_errno(&self.cred(who));
         let shmid = self.model.segments[index].id;
         let got = self.call(who, Call::ShmRemove { shmid }, Fault::None);
         assert_eq!(got.err(), expected, "IPC_RMID");
@@ -144,28 +204,48 @@ impl Play {
         }
     }
 
-    pub(super) fn lock(&mut self, who: u8, which: u8, lock: bool, fails: bool) {
+    pub(super) fn lock(&mut self, who: u8, which: u8, lock: bool, allowance: u8, fails: bool) {
         let Some(index) = self.pick(which) else { return };
         let segment = &self.model.segments[index];
-        let (shmid, locked) = (segment.id, segment.locked);
-        let fails = fails && locked != lock;
-        let refused = self.model.control_errno(segment, &cred(who));
-        let expected = refused.or(fails.then_some(Errno::ENFILE));
+        let (shmid, changes) = (segment.id, segment.locked != lock && segment.huge.is_none());
+        let pages = if allowance == BEYOND { u64::MAX / PAGE_SIZE } else { u64::from(allowance) };
+        let refused = self.model.lock_errno(segment, &self.cred(who), lock, pages);
+        let expected = refused.or((fails && changes).then_some(Errno::ENFILE));
         let fault = if fails { Fault::Make } else { Fault::None };
-        let got = self.call(who, Call::ShmLock { shmid, lock, allowance: u64::MAX }, fault);
-        assert_eq!(got.err(), expected, "SHM_LOCK");
-        if expected.is_none() {
+        let asked = Call::ShmLock { shmid, lock, allowance: pages * PAGE_SIZE };
+        assert_eq!(self.call(who, asked, fault).err(), expected, "SHM_LOCK");
+        if expected.is_none() && changes {
             self.model.segments[index].locked = lock;
         }
     }
 
-    pub(super) fn forced(&mut self, on: bool) {
-        let change = LimitsChange { rmid_forced: Some(u64::from(on)), ..LimitsChange::default() };
-        let set = self.call(0, Call::SetLimits { change }, Fault::None);
-        assert!(set.is_ok(), "shm_rmid_forced");
-        self.model.forced = on;
-        if on {
-            self.model.destroy(|segment| segment.orphaned);
-        }
+    pub(super) fn stale(&mut self, who: u8, which: u8, call: Stale) {
+        let given = |id: &Shmid| self.model.segments.iter().any(|segment| segment.id == *id);
+        // An id that was wanted may be one that was there before.
+        let gone: Vec<_> = self.model.gone.iter().filter(|id| !given(id)).collect();
+        let Some(&&shmid) = gone.get(usize::from(which) % gone.len().max(1)) else { return };
+        let asked = match call {
+            Stale::Attach => Call::ShmAttach { shmid, flags: AttachFlags::RDONLY },
+            Stale::Stat => Call::ShmStat { shmid },
+            Stale::Set => Call::ShmSet { shmid, uid: Uid(0), gid: Gid(0), mode: 0 },
+            Stale::Remove => Call::ShmRemove { shmid },
+            Stale::Lock => Call::ShmLock { shmid, lock: true, allowance: u64::MAX },
+        };
+        assert_eq!(self.call(who, asked, Fault::None).err(), Some(Errno::EINVAL), "{call:?}");
     }
+}
+
+/// What a segment says of itself is what the model knows.
+#[track_caller]
+fn same_stat(segment: &Segment, shmid: Shmid, stat: &SegmentStat) {
+    assert_eq!(shmid, segment.id);
+    assert_eq!(stat.nattch as usize, segment.attached_by.len());
+    let (dest, locked) = (u32::from(segment.removed) * SHM_DEST, u32::from(segment.locked) * SHM_LOCKED);
+    assert_eq!(stat.perm.mode, segment.mode | dest | locked);
+    assert_eq!((stat.perm.uid.0, stat.perm.gid.0), (segment.owner, segment.owner));
+    assert_eq!((stat.perm.cuid.0, stat.perm.cgid.0), (segment.creator, segment.creator));
+    assert_eq!(stat.key.0, if segment.removed { 0 } else { segment.key });
+    assert_eq!((stat.size.0, stat.resident.0), (segment.bytes(), segment.resident));
+    assert_eq!((stat.cpid, stat.lpid), (pid(segment.creator as u8), segment.lpid));
+    assert_eq!((stat.atime, stat.dtime, stat.ctime), (segment.atime, segment.dtime, segment.ctime));
 }

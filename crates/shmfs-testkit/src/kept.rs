@@ -1,7 +1,5 @@
 //! What a journal keeps of a namespace, without the journal.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use shmfs_abi::{Name, ObjectId};
 use shmfs_core::{Damage, Namespace, ObjectImage, StoreImage};
 use std::collections::BTreeMap;
@@ -9,12 +7,16 @@ use std::collections::BTreeMap;
 /// The images of a namespace, one by one as they changed.
 #[derive(Clone, Debug)]
 pub struct Kept {
+    /// The store besides its objects and names.
     pub store: StoreImage,
+    /// Objects that are made.
     pub objects: BTreeMap<ObjectId, ObjectImage>,
+    /// Names besides the one in an object's image.
     pub names: BTreeMap<Name, ObjectId>,
 }
 
 impl Kept {
+    /// Everything that this namespace has not told yet.
     pub fn of(engine: &mut Namespace) -> Kept {
         let mut kept = Kept { store: engine.image(), objects: BTreeMap::new(), names: BTreeMap::new() };
         kept.take(engine);
@@ -44,6 +46,10 @@ impl Kept {
         assert!(self.objects == all.collect(), "an object has changed and was not told");
     }
 
+    /// The namespace of these images.
+    ///
+    /// # Errors
+    /// Images that do not belong together.
     pub fn restore(&self) -> Result<Namespace, Damage> {
         let objects: Vec<_> = self.objects.values().copied().collect();
         let names: Vec<_> = self.names.iter().map(|(name, object)| (*name, *object)).collect();
