@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot be set up fails, and says why")]
 
 use serde_json::Value;
-use shmfs_tests::{DevShm, full, is_root, need_program, setting, skip};
+use shmfs_tests::{DevShm, LIMIT, full, here, is_root, need_program, run, setting, skip, untouched};
 use std::fs;
 
 /// What programs/postgres.sh prints, $MAIN and $DYNAMIC apart.
@@ -89,4 +89,47 @@ in_the_full_tier! {
     main_memory_mmap_dynamic_posix: "mmap", "posix";
     main_memory_mmap_dynamic_sysv: "mmap", "sysv";
     main_memory_mmap_dynamic_mmap: "mmap", "mmap";
+}
+
+/// What storm/postgres.sh prints.
+const KILLS: &str = "\
+Workers Planned: 2
+number of failed transactions: 0 (0.000%)
+consistent: t
+nothing in the log
+brokers killed: 50
+bytes used at the end: 0
+";
+
+#[test]
+fn no_transaction_fails_when_brokers_are_killed() {
+    if !full() {
+        skip!("PostgreSQL while brokers are killed: with --full");
+    }
+    need_program!("/usr/lib/postgresql/15/bin/pgbench", "postgresql");
+    if !is_root() {
+        skip!("becoming the user postgres needs root");
+    }
+    let Some(user) = postgres() else { skip!("no user postgres") };
+    let setting = setting!("postgres-kills", DevShm::Ample);
+    let script = setting.scratch().join("postgres.sh");
+    fs::copy(here().join("storm/postgres.sh"), &script).expect("a copy");
+    let runtime = format!("XDG_RUNTIME_DIR={}", setting.folder_of(user, "runtime").display());
+    let folder = setting.folder_of(user, "served");
+    let mut command = setting.world().command("setpriv");
+    command.args([
+        "--reuid=postgres",
+        "--regid=postgres",
+        "--clear-groups",
+        "env",
+        "-C",
+        "/",
+        &runtime,
+        "sh",
+    ]);
+    command.arg(&script).arg(setting.scratch().path()).arg(folder).arg("50");
+    let outcome = run(&mut command, LIMIT);
+    println!("{}", outcome.stderr);
+    assert_eq!(outcome.expect_success("PostgreSQL while brokers are killed"), KILLS);
+    untouched(setting.world(), setting.scratch());
 }

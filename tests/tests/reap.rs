@@ -39,7 +39,8 @@ fn check(option: &str, held: &str, afterwards: &str) {
     let shm = scratch.copy_of(&shm(), "shm");
     let folder = scratch.join("fifos");
     fs::create_dir(&folder).expect("a folder");
-    let arguments = [shm.as_os_str(), OsStr::new(option), folder.as_os_str(), OsStr::new(held), OsStr::new(afterwards)];
+    let arguments =
+        [shm.as_os_str(), OsStr::new(option), folder.as_os_str(), OsStr::new(held), OsStr::new(afterwards)];
     let said = world.shell(SCRIPT, &arguments).expect_success("a store whose programs end");
     assert_eq!(said, format!("while it is held: {held}\nheld\nafterwards: {afterwards}\n"));
     let log = fs::read_to_string(world.outside("/run/shmfs/s.log")).expect("the store's log");

@@ -2,9 +2,9 @@
 //!
 //! Times of one machine say little; the ratio of the medians is the result.
 
-use crate::build;
 use crate::samples::Samples;
 use crate::tools::{self, Outcome, found, output, root, target};
+use crate::{build, faults};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -71,14 +71,16 @@ pub(crate) fn run(only: Option<&str>) -> Outcome {
     if !found("cc") {
         return Err("no cc; the programs of the benchmarks are in C".to_owned());
     }
-    if only == Some(PGBENCH) {
-        return pgbench();
+    match only {
+        Some(PGBENCH) => return pgbench(),
+        Some(RESTART) => return faults::bench_restart(),
+        _ => {}
     }
     let chosen: Vec<&Bench> =
         BENCHES.iter().filter(|bench| only.is_none_or(|name| name == bench.name)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
-        return Err(format!("no such benchmark; there are {}, {PGBENCH}", names.join(", ")));
+        return Err(format!("no such benchmark; there are {}, {PGBENCH}, {RESTART}", names.join(", ")));
     }
     let shm = build::program()?;
     println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
@@ -94,6 +96,9 @@ pub(crate) fn run(only: Option<&str>) -> Outcome {
 
 /// PostgreSQL on both sides, by name only: it takes minutes.
 const PGBENCH: &str = "pgbench";
+
+/// The restart of a broker, by name only: there is nothing of the kernel's beside it.
+const RESTART: &str = "restart";
 
 fn pgbench() -> Outcome {
     let shm = build::program()?;

@@ -3,9 +3,11 @@
 mod bench;
 mod build;
 mod demo;
+mod faults;
 mod fuzz;
 mod prepare;
 mod samples;
+mod simulate;
 mod test;
 mod tidy;
 mod tools;
@@ -17,8 +19,12 @@ cargo xtask build           the program, self-contained: target/release/shm
 cargo xtask demo            two programs on shared memory, and the proof that the kernel's stayed empty
 cargo xtask test [--full]   prepares what the tests need and runs them; --full adds long programs, storms, fuzzing
 cargo xtask bench [NAME]    the kernel and shmfs side by side
+cargo xtask faults [OPTION N]...
+                            10,000 clients and 1,000 brokers killed under load, 1,000 brokers between request and answer;
+                            --clients N, --brokers N, --seconds N, --seed S
+cargo xtask simulate [N]    N seeds of the simulation (1,000,000), on every core
 cargo xtask tidy            the rules of the code that no compiler knows
-cargo xtask fuzz [SECONDS]  libFuzzer on the wire format, where a nightly compiler exists";
+cargo xtask fuzz [SECONDS]  libFuzzer on every target in fuzz/, where a nightly compiler exists";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +36,12 @@ fn main() -> ExitCode {
         ["test", "--full"] => test::run(test::Tier::Full),
         ["bench"] => bench::run(None),
         ["bench", name] => bench::run(Some(name)),
+        ["faults", options @ ..] => faults::run(options),
+        ["simulate"] => simulate::run(simulate::SEEDS),
+        ["simulate", seeds] => match seeds.parse() {
+            Ok(seeds) => simulate::run(seeds),
+            Err(_) => Err(format!("`{seeds}` is not a number of seeds")),
+        },
         ["tidy"] => tidy::run(),
         ["fuzz"] => fuzz::run(fuzz::SECONDS),
         ["fuzz", seconds] => match seconds.parse() {

@@ -3,7 +3,7 @@
 //! A test that cannot run here prints `SKIP: reason` and passes; the reasons are shown and counted at the end.
 
 use crate::tools::{self, Outcome, cargo, root, succeeds, target};
-use crate::{fuzz, prepare};
+use crate::{fuzz, prepare, simulate};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 pub(crate) enum Tier {
     /// At most five minutes, builds aside.
     Quick,
-    /// Long programs, storms and fuzzing too.
+    /// Long programs, storms, a million simulations and fuzzing too.
     Full,
 }
 
@@ -36,7 +36,9 @@ pub(crate) fn run(tier: Tier) -> Outcome {
         with_cargo_test(tier)?
     };
     let concurrency = under_loom();
-    let fuzzed = if tier == Tier::Full { fuzz::run(fuzz::SECONDS) } else { Ok(()) };
+    let long = |act: fn() -> Outcome| if tier == Tier::Full { act() } else { Ok(()) };
+    let simulated = long(|| simulate::run(simulate::SEEDS));
+    let fuzzed = long(|| fuzz::run(fuzz::SECONDS));
     // A test that skips passes; one test of many cases can give many reasons.
     let skipped: usize = counts.skips.values().sum();
     println!();
@@ -48,7 +50,7 @@ pub(crate) fn run(tier: Tier) -> Outcome {
         counts.passed - skipped.min(counts.passed),
         counts.failed
     );
-    outcome.and(concurrency).and(fuzzed)
+    outcome.and(concurrency).and(simulated).and(fuzzed)
 }
 
 /// Sets what the tests ask for: the program, and whether they may take long.

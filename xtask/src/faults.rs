@@ -1,0 +1,58 @@
+//! `cargo xtask faults`: storms of kills with real processes (tests/storm), and what a restart takes.
+
+use crate::build;
+use crate::samples::Samples;
+use crate::tools::{self, Outcome, cargo, output, target};
+use std::path::Path;
+use std::process::Command;
+
+/// Kills between request and answer, besides those of the storm.
+const RETRIES: &str = "1000";
+/// What a restart may take, as a multiple of opening and asking as many descriptors.
+const RESTART_BOUND: f64 = 5.0;
+
+/// Clients and brokers killed under load, then brokers between request and answer. `options` are the storm's:
+/// `--clients N`, `--brokers N`, `--seconds N`, `--seed S`.
+pub(crate) fn run(options: &[&str]) -> Outcome {
+    let shm = build::program()?;
+    let mut storm = storm(&shm)?;
+    tools::run(storm.arg("faults").args(options))?;
+    // The same seed again, where one was given.
+    let seed = options.iter().position(|option| *option == "--seed");
+    let seed = seed.and_then(|at| options.get(at..at + 2)).unwrap_or_default();
+    tools::run(self::storm(&shm)?.args(["retry", "--brokers", RETRIES]).args(seed))
+}
+
+/// From the kill of the broker of a store with 10,000 objects to its next answer, beside opening as many descriptors.
+pub(crate) fn bench_restart() -> Outcome {
+    let shm = build::program()?;
+    let said = output(storm(&shm)?.arg("restart"))?;
+    let of = |word: &str| {
+        let lines = said.lines().filter_map(|line| line.strip_prefix(word));
+        Samples::new(lines.flat_map(Samples::parse).collect())
+    };
+    let (open, restart) = (of("open "), of("restart "));
+    let ratio = restart.percentile(50) as f64 / open.percentile(50).max(1) as f64;
+    println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
+    println!("restart: from kill -9 of the broker of 10,000 objects to its next answer");
+    println!("  {:<32}{}", "open and fstat 10,000 descriptors", open.words());
+    println!("  {:<32}{}", "restart", restart.words());
+    println!("  ratio of the medians {ratio:.2} (at most {RESTART_BOUND:.2})");
+    if ratio > RESTART_BOUND { Err(format!("over its bound: restart {ratio:.2}")) } else { Ok(()) }
+}
+
+/// The program that storms, built; to be run on the program at `shm`.
+fn storm(shm: &Path) -> Outcome<Command> {
+    tools::run_quietly(cargo().args([
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "shmfs-tests",
+        "--bin",
+        "storm",
+    ]))?;
+    let mut storm = Command::new(target().join("release/storm"));
+    storm.env("SHMFS_TEST_SHM", shm);
+    Ok(storm)
+}
