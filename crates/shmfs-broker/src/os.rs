@@ -104,8 +104,6 @@ pub trait Os {
     fn consume(&mut self, socket: &Self::Fd);
     /// Sends a message; never waits.
     fn send(&mut self, socket: &Self::Fd, bytes: &[u8], fds: &[&Self::Fd]) -> Result<()>;
-    /// Whether the other end has not received everything that was sent to it.
-    fn is_unread(&self, socket: &Self::Fd) -> bool;
     /// Who connected.
     fn credentials(&mut self, socket: &Self::Fd) -> Result<Cred>;
     /// A process's limit of locked memory, in bytes.

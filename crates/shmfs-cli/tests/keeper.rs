@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 /// Makes a segment of its own, and tells by its number whether it is there.
 const MAKE: &str = "ipcmk -M 12288 | sed 's/.*: //'";
@@ -63,7 +63,8 @@ fn a_keeper_that_is_killed_is_followed_and_nothing_is_lost() {
 /// Another file with the same program, as after an upgrade.
 fn other_program(daemon: &Daemon) -> PathBuf {
     let other = std::env::temp_dir().join(format!("shm-{}", daemon.name));
-    fs::copy(SHM, &other).unwrap();
+    // By a process of its own: a descriptor for writing that another test's child inherits would make it busy.
+    assert!(Command::new("cp").arg(SHM).arg(&other).status().unwrap().success());
     other
 }
 
@@ -84,10 +85,8 @@ fn another_program_takes_a_living_store_over() {
     let same = shm(&["daemon", "--replace", "--store", &daemon.name]).output().unwrap();
     assert!(same.status.success() && text(&same.stderr).contains("already"), "{}", text(&same.stderr));
     let other = other_program(&daemon);
-    let replaced = std::process::Command::new(&other)
-        .args(["daemon", "--replace", "--store", &daemon.name])
-        .output()
-        .unwrap();
+    let replaced =
+        Command::new(&other).args(["daemon", "--replace", "--store", &daemon.name]).output().unwrap();
     let said = text(&replaced.stderr);
     assert!(replaced.status.success(), "{said}");
     let keeper = daemon.process("pid");
@@ -188,7 +187,7 @@ fn a_supervisor_listens_for_the_store_and_is_told_of_it() {
         "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" daemon --size 64M --store \"$1\"";
     let mut command = shm(&[]);
     command.env("XDG_RUNTIME_DIR", &base).env("NOTIFY_SOCKET", &address).env("WATCHDOG_USEC", "20000");
-    let mut daemon = std::process::Command::new("sh");
+    let mut daemon = Command::new("sh");
     daemon.args(["-c", line, SHM]).arg(dir.file_name().unwrap());
     daemon.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     daemon.stdin(Stdio::from(listener)).stderr(Stdio::piped());

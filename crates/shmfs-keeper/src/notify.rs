@@ -12,6 +12,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
+/// How long a message waits for room in the supervisor's queue; then it is not told.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The supervisor, if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct Supervisor {
@@ -85,7 +88,8 @@ fn open(address: &OsStr) -> Option<(UnixDatagram, SocketAddr)> {
         [b'/', ..] => SocketAddr::from_pathname(address),
         _ => return None,
     };
-    let socket = UnixDatagram::unbound().and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    let socket =
+        UnixDatagram::unbound().and_then(|socket| socket.set_write_timeout(Some(PATIENCE)).map(|()| socket));
     match (socket, address) {
         (Ok(socket), Ok(address)) => Some((socket, address)),
         (Err(error), _) | (_, Err(error)) => {

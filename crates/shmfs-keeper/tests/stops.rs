@@ -97,7 +97,7 @@ fn the_supervisor_is_told() {
     let folder = Folder::new("supervisor");
     let address = std::env::temp_dir().join(format!("shmfs-told-notify-{}", std::process::id()));
     let socket = UnixDatagram::bind(&address).unwrap();
-    let settings = [("NOTIFY_SOCKET", address.to_str().unwrap()), ("WATCHDOG_USEC", "2000")];
+    let settings = [("NOTIFY_SOCKET", address.to_str().unwrap()), ("WATCHDOG_USEC", "20000")];
     let told = folder.start("busy:1:1+abort serve+exit:0", &settings);
     let mut heard = Vec::new();
     let mut hear = |word: &str| {

@@ -78,21 +78,6 @@ pub fn pass_credentials(socket: impl AsFd) -> Result<()> {
     net::sockopt::set_socket_passcred(socket, true).map_err(errno)
 }
 
-// include/uapi/linux/sockios.h: SIOCOUTQ, as TIOCOUTQ
-const SIOCOUTQ: usize = 0x5411;
-
-/// Whether the other end has not received everything that was sent to it (unix(7), `SIOCOUTQ`).
-///
-/// # Errors
-/// As `ioctl(2)`.
-pub fn has_unread(socket: impl AsFd) -> Result<bool> {
-    let mut bytes = 0_i32;
-    let (socket, into) = (socket.as_fd().as_raw_fd() as usize, &raw mut bytes as usize);
-    // SAFETY: the kernel writes one int, and the place for it outlives the call.
-    raw::check(unsafe { raw::syscall6(number::IOCTL, socket, SIOCOUTQ, into, 0, 0, 0) })?;
-    Ok(bytes > 0)
-}
-
 // include/uapi/asm-generic/socket.h
 const SOL_SOCKET: usize = 1;
 const SO_PEERCRED: usize = 17;

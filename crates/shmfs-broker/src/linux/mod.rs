@@ -145,10 +145,6 @@ impl Os for Linux {
         socket::send(socket, bytes, &fds, false)
     }
 
-    fn is_unread(&self, socket: &OwnedFd) -> bool {
-        socket::has_unread(socket).unwrap_or(false)
-    }
-
     fn credentials(&mut self, socket: &OwnedFd) -> Result<Cred> {
         let peer = socket::peer(socket)?;
         Ok(credentials::of(socket, &peer))

@@ -288,12 +288,6 @@ impl Os for SimOs {
         world.kernel.send(end, Message { bytes: bytes.to_vec(), descriptions, sender: BROKER })
     }
 
-    fn is_unread(&self, socket: &SimFd) -> bool {
-        let world = self.handle.step("is_unread", socket.number.into());
-        let end = world.kernel.at(socket.number).and_then(|description| world.kernel.end_of(description));
-        end.is_ok_and(|end| world.kernel.is_unread(end))
-    }
-
     fn runs(&self, _program: &SimFd) -> bool {
         true
     }

@@ -57,7 +57,7 @@ const AIMS: [&str; 16] = [
     "link",
     "unlink",
     "truncate",
-    "is_unread",
+    "peek",
     "is_unused",
     "close_other",
     "adopt",

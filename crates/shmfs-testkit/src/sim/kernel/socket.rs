@@ -145,11 +145,6 @@ impl Kernel {
         .collect()
     }
 
-    /// Whether the other end has not received everything from this one (SIOCOUTQ).
-    pub(crate) fn is_unread(&self, end: EndId) -> bool {
-        !self.ends[self.ends[end.0].peer.0].inbox.is_empty()
-    }
-
     pub(super) fn close_end(&mut self, id: EndId) {
         let end = &mut self.ends[id.0];
         end.is_open = false;
