@@ -11,8 +11,8 @@ const RETRIES: &str = "1000";
 /// What a restart may take, as a multiple of opening and asking as many descriptors.
 const RESTART_BOUND: f64 = 5.0;
 
-/// Clients and brokers killed under load, then brokers between request and answer. `options` are the storm's:
-/// `--clients N`, `--brokers N`, `--seconds N`, `--seed S`.
+/// Clients, brokers and keepers killed under load, then brokers between request and answer. `options` are the storm's:
+/// `--clients N`, `--brokers N`, `--keepers N`, `--seconds N`, `--seed S`.
 pub(crate) fn run(options: &[&str]) -> Outcome {
     let shm = build::program()?;
     let mut storm = storm(&shm)?;

@@ -20,8 +20,8 @@ cargo xtask demo            two programs on shared memory, and the proof that th
 cargo xtask test [--full]   prepares what the tests need and runs them; --full adds long programs, storms, fuzzing
 cargo xtask bench [NAME]    the kernel and shmfs side by side
 cargo xtask faults [OPTION N]...
-                            10,000 clients and 1,000 brokers killed under load, 1,000 brokers between request and answer;
-                            --clients N, --brokers N, --seconds N, --seed S
+                            10,000 clients, 1,000 brokers, 20 keepers killed under load, 1,000 brokers between request and answer;
+                            --clients N, --brokers N, --keepers N, --seconds N, --seed S
 cargo xtask simulate [N]    N seeds of the simulation (1,000,000), on every core
 cargo xtask tidy            the rules of the code that no compiler knows
 cargo xtask fuzz [SECONDS]  libFuzzer on every target in fuzz/, where a nightly compiler exists";

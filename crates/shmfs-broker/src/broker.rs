@@ -113,11 +113,13 @@ impl<O: Os> Broker<O> {
                     if let Some((_, pidfd)) = self.keeper.take() {
                         self.os.ignore(&pidfd);
                     }
+                    self.conclude(None)?;
                     return Ok(Some(End::Orphaned));
                 }
                 Source::Watch | Source::Process(_) | Source::Writer(_) => {}
             }
             if self.replacing.is_some() {
+                self.conclude(None)?;
                 return Ok(Some(End::Replace));
             }
         }

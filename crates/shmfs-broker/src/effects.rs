@@ -82,7 +82,9 @@ impl<O: Os> Broker<O> {
                 exchange.out.give(opened, object, flags)?;
             }
             Effect::Lock { ticket, object, lock } => {
+                self.set_long(true);
                 let locked = self.backings.lock(&mut self.os, object, lock);
+                self.set_long(false);
                 let locked = locked.and_then(|()| self.backings.facts(&self.os, object));
                 return self.settle(ticket, locked);
             }

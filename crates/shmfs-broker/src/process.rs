@@ -34,10 +34,10 @@ impl Broker<Linux> {
     /// # Errors
     /// As [`Broker::recover`].
     pub fn go_on(journal: i32, surroundings: Surroundings<OwnedFd>) -> Result<Broker<Linux>, StartError> {
-        let pages = MappedPages::adopt(journal).map_err(StartError::kernel("the journal"))?;
+        let pages = MappedPages::borrow(journal).map_err(StartError::kernel("the journal"))?;
         let mut surroundings = surroundings;
         if let Some(keep) = &mut surroundings.keep {
-            keep.insert(journal);
+            keep.extend([journal, pages.number()]);
         }
         Broker::recover(linux()?, pages, surroundings)
     }

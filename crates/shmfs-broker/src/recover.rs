@@ -74,23 +74,24 @@ impl<O: Os> Broker<O> {
             let known = records.numbers(&record, keep);
             os.close_others(&known);
         }
+        // What is taken over is the next broker's where this one cannot begin: it must not be closed.
         let hidden = adopted(&mut os, record.hidden)?;
-        let mut backings = Backings::new(hidden, record.posix_dev);
+        let mut backings = ManuallyDrop::new(Backings::new(hidden, record.posix_dev));
         let (images, lost) = records.take_over_objects(&mut os, &mut backings);
         let known: BTreeSet<_> = images.iter().map(|image| image.object).collect();
         records.names.retain(|(_, object)| known.contains(object));
         let namespace = Namespace::restore(&record.image, &images, &records.names)
             .map_err(|damage| StartError::Damaged(damage.0))?;
         let listener = adopted(&mut os, record.listener)?.ok_or(StartError::Damaged("it names no socket"))?;
+        let listener = ManuallyDrop::new(listener);
         let hold = adopted(&mut os, record.hold)?;
         let word = |word| state::get(journal.pages(), word);
         let busy = (ConnectionId(word(Word::Busy)), word(Word::BusySequence));
         let interrupted = Interrupted::of(journal.pages());
         let quarantined = quarantined(journal.pages());
-        // What it has taken over is the next broker's where this one cannot begin: it must not be closed.
         let mut broker = ManuallyDrop::new(Broker {
             namespace,
-            backings,
+            backings: ManuallyDrop::into_inner(backings),
             connections: HashMap::new(),
             clients: BTreeMap::new(),
             watched: HashMap::new(),
@@ -108,7 +109,7 @@ impl<O: Os> Broker<O> {
             replacing: None,
             spins: Broker::<O>::usual_spins(),
             spinning: 0,
-            listener,
+            listener: ManuallyDrop::into_inner(listener),
             hold,
             stop: surroundings.stop,
             keeper: surroundings.keeper,

@@ -72,7 +72,7 @@ fn a_call_that_crashed_three_brokers_is_set_aside() {
     std::mem::forget(first);
 
     send(&peer, 2, &Request::Call(Call::Usage));
-    let mut words = MappedPages::adopt(journal).unwrap();
+    let mut words = MappedPages::borrow(journal).unwrap();
     for (word, value) in [(Word::Crashes, 3), (Word::CrashConnection, 1), (Word::CrashSequence, 2)] {
         state::set(&mut words, word, value);
     }

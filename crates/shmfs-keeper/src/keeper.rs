@@ -8,17 +8,18 @@ use crate::crashes::{Cause, Crashes, cause};
 use crate::error::ended;
 use crate::files;
 use crate::notify::Supervisor;
+use crate::processes::{AbortOnUnwind, is_gone, name_process, reap, send};
 use crate::signals::{CHILD, Signals};
 use crate::still::{Doing, LOOKS, Still};
 use crate::stop::Stop;
 use crate::surroundings::{Surroundings, note_panics};
 use crate::words::Words;
 use rustix::fd::{AsRawFd, OwnedFd, RawFd};
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 use shmfs_abi::store::{BROKER_FILE, PID_FILE};
 use shmfs_abi::{Errno, Pid};
 use shmfs_journal::state::Word;
-use shmfs_sys::child::{self, Ended, NOBODY};
+use shmfs_sys::child::{self, Ended};
 use shmfs_sys::process;
 use shmfs_sys::table::{Cloned, clone_sharing};
 use std::path::PathBuf;
@@ -360,58 +361,5 @@ impl<S: Fn(Surroundings) -> i32> Keeping<S> {
                 send(keeper, Signal::TERM);
             }
         }
-    }
-}
-
-/// The end of `broker`, if it has ended. Orphans that this process was given are waited for too.
-fn reap(broker: Pid) -> Option<Ended> {
-    loop {
-        match child::try_wait_any() {
-            Ok(Some((child, ended))) if child == broker => return Some(ended),
-            Ok(Some(_)) => {}
-            Ok(None) => return None,
-            Err(NOBODY) => {
-                tracing::error!("the broker's end was taken by somebody else");
-                return Some(Ended::Signal(Signal::KILL.as_raw()));
-            }
-            Err(errno) => {
-                tracing::error!(errno = errno.name(), "the broker cannot be waited for");
-                return None;
-            }
-        }
-    }
-}
-
-/// Whether a child of this process has ended, with all other children that have.
-fn is_gone(keeper: Pid) -> bool {
-    loop {
-        match child::try_wait_any() {
-            Ok(Some((child, _))) if child == keeper => return true,
-            Ok(Some(_)) => {}
-            Ok(None) => return false,
-            Err(_) => return true,
-        }
-    }
-}
-
-fn send(to: Pid, signal: Signal) {
-    let Some(to) = rustix::process::Pid::from_raw(to.0) else { return };
-    if let Err(error) = kill_process(to, signal) {
-        tracing::debug!(%error, "the process has ended already");
-    }
-}
-
-fn name_process(name: &std::ffi::CStr) {
-    if let Err(error) = rustix::thread::set_name(name) {
-        tracing::debug!(%error, "the process keeps its name");
-    }
-}
-
-/// A panic that left the broker's code would go on as a second keeper.
-struct AbortOnUnwind;
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        std::process::abort();
     }
 }

@@ -17,6 +17,7 @@ mod files;
 mod hand_over;
 mod keeper;
 mod notify;
+mod processes;
 mod signals;
 mod sockets;
 mod still;

@@ -1,7 +1,8 @@
-//! The fuzzer's corpus of call sequences, replayed by the stable compiler: what it found since it was begun.
+//! The fuzzer's corpus of call sequences, replayed by the stable compiler: some that show one thing each and are named
+//! after it, and some that the fuzzer found.
 //!
-//! A file that fails shows its steps; `cargo xtask fuzz` leaves such a file, which belongs into the corpus once it is
-//! mended.
+//! `cargo test -p shmfs-testkit --test corpus -- --nocapture` shows their steps, and a file that fails shows its own. What
+//! `cargo xtask fuzz` leaves after a failure belongs here once the cause is mended.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use shmfs_testkit::{Seen, Sequence};

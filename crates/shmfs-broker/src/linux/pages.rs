@@ -4,7 +4,7 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use shmfs_abi::{ByteLen, Errno};
 use shmfs_journal::Pages;
 use shmfs_sys::map::SharedMap;
-use shmfs_sys::{fd, memfd, table};
+use shmfs_sys::{fd, memfd};
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// Bytes of a new journal.
@@ -27,12 +27,13 @@ impl MappedPages {
         MappedPages::of(file)
     }
 
-    /// Maps the one that lies under this number of the table, of which nobody else in this process is the owner.
+    /// Maps the one that lies under this number of the table, by a number of its own: the store's stays where it is, even
+    /// if what is in it cannot be read.
     ///
     /// # Errors
     /// `EBADF`; as `mmap(2)`.
-    pub fn adopt(number: i32) -> Result<MappedPages, Errno> {
-        MappedPages::of(table::adopt(number)?)
+    pub fn borrow(number: i32) -> Result<MappedPages, Errno> {
+        MappedPages::of(fd::with_number(number, fd::duplicate)?)
     }
 
     /// Maps all of a file.
