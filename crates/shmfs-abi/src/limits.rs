@@ -53,3 +53,9 @@ pub const ATTACHES: usize = 1 << 16;
 
 /// Named semaphores that one process may have open (SEM_NSEMS_MAX; unlimited in glibc).
 pub const OPEN_SEMAPHORES: usize = 1 << 16;
+
+/// Bytes of the name of an object of the library: with `sem.` and a suffix it is still a name.
+pub const OBJECT_NAME_BYTES: usize = 250;
+
+/// Mappings that the guard of one process knows by name.
+pub const GUARDED_MAPPINGS: usize = 4096;

@@ -5,19 +5,9 @@
 //! `_Fork` and raw `clone` (the client's mark).
 
 use crate::CLIENT;
-use core::{
-    ptr,
-    sync::atomic::{AtomicBool, Ordering},
-};
-use libc::{c_int, c_void};
+use core::sync::atomic::{AtomicBool, Ordering};
 use shmfs_abi::Errno;
-
-type AtFork = Option<unsafe extern "C" fn()>;
-
-unsafe extern "C" {
-    // glibc's own name for pthread_atfork, which sits in a static part of libc (nptl/pthread_atfork.c).
-    fn __register_atfork(prepare: AtFork, parent: AtFork, child: AtFork, dso: *mut c_void) -> c_int;
-}
+use shmfs_sys::atfork;
 
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 
@@ -26,14 +16,7 @@ pub fn register() -> Result<(), Errno> {
     if REGISTERED.swap(true, Ordering::AcqRel) {
         return Ok(());
     }
-    // SAFETY: the functions live as long as the process, since this library is never unloaded (DF_1_NODELETE);
-    // so no owner is named that would take them back.
-    let failed = unsafe { __register_atfork(Some(prepare), Some(parent), Some(child), ptr::null_mut()) };
-    if failed != 0 {
-        REGISTERED.store(false, Ordering::Release);
-        return Err(Errno::ENOMEM);
-    }
-    Ok(())
+    atfork::register(prepare, parent, child).inspect_err(|_| REGISTERED.store(false, Ordering::Release))
 }
 
 extern "C" fn prepare() {

@@ -10,7 +10,7 @@ use crate::{
     retry,
     table::{self, Cloned},
 };
-use core::ffi::CStr;
+use core::ffi::{CStr, c_int};
 use rustix::{
     fd::{AsFd, AsRawFd, BorrowedFd},
     process::{self, WaitOptions, WaitStatus},
@@ -35,6 +35,30 @@ pub const NOBODY: Errno = Errno(10);
 /// `EINVAL` in a process of several threads; as `clone(2)`.
 pub fn fork() -> Result<Cloned> {
     table::clone_apart()
+}
+
+/// Makes a copy of this process as programs in C do: the functions that are [registered](crate::atfork) run.
+///
+/// Of `threads` threads only the calling one is in the copy. It is the caller's duty to know what the others have locked, or
+/// are in the midst of, besides what the C library looks after.
+///
+/// # Errors
+/// `EINVAL` where the process has another number of threads; `EAGAIN` where there can be no copy, as `fork(3)`.
+pub fn fork_in_c(threads: u64) -> Result<Cloned> {
+    if table::threads()? != threads {
+        return Err(Errno::EINVAL);
+    }
+    // SAFETY: the call takes nothing; what the other threads have is the caller's duty, as documented.
+    match unsafe { fork_of_c() } {
+        0 => Ok(Cloned::Child),
+        child if child > 0 => Ok(Cloned::Parent(Pid(child))),
+        _ => Err(Errno::EAGAIN),
+    }
+}
+
+unsafe extern "C" {
+    #[link_name = "fork"]
+    fn fork_of_c() -> c_int;
 }
 
 /// Ends this process at once: nothing is dropped, and nothing that is buffered is written.

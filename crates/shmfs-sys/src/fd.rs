@@ -10,7 +10,7 @@ use rustix::{
     fs::{self, FallocateFlags, Mode, OFlags},
     io, process,
 };
-use shmfs_abi::{ByteLen, Errno, Gid, OpenFlags, Uid};
+use shmfs_abi::{ByteLen, Errno, Gid, OpenFlags, PAGE_SIZE, Uid};
 
 /// Which file it is: device and inode, the same for every descriptor of it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -214,6 +214,16 @@ pub fn set_cloexec(fd: impl AsFd, cloexec: bool) -> Result<()> {
 pub fn is_tmpfs(fd: impl AsFd) -> Result<bool> {
     const TMPFS_MAGIC: u64 = 0x0102_1994;
     Ok(fs::fstatfs(fd).map_err(errno)?.f_type as u64 == TMPFS_MAGIC)
+}
+
+/// Bytes of one page of a file, when it is mapped: huge ones of hugetlbfs, else those of the machine.
+///
+/// # Errors
+/// As `fstatfs(2)`.
+pub fn page_bytes(fd: impl AsFd) -> Result<usize> {
+    const HUGETLBFS_MAGIC: u64 = 0x958_458f6;
+    let system = fs::fstatfs(fd).map_err(errno)?;
+    Ok(if system.f_type as u64 == HUGETLBFS_MAGIC { system.f_bsize as usize } else { PAGE_SIZE as usize })
 }
 
 /// Writes all of `bytes` at the description's position.

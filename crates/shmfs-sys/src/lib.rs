@@ -3,13 +3,16 @@
 //! Everything that needs `unsafe` to speak to the kernel is here, behind functions that do not. Errors are
 //! the kernel's numbers, as [`Errno`].
 //!
-//! Owns: system calls, descriptors and their table, memfds, the hidden tmpfs, mappings, sockets, locks, growing
-//! tables, signals as messages, child processes.
+//! Owns: system calls, descriptors and their table, memfds, the hidden tmpfs, mappings and copies into and out of
+//! them, the guard for SIGBUS, sockets, locks, growing tables, signals as messages, child processes.
 //! Leaves to others: what any of it is for.
 #![cfg_attr(not(test), no_std)]
 #![allow(unsafe_code, reason = "this crate is where the kernel is spoken to; see ARCHITECTURE.md, code map")]
 
+pub mod atfork;
+pub mod bus;
 pub mod child;
+mod copy;
 pub mod fd;
 pub mod futex;
 pub mod grow;
@@ -19,16 +22,19 @@ pub mod map;
 pub mod mark;
 pub mod memfd;
 mod message;
+pub mod passing;
 pub mod process;
 pub mod raw;
 mod signal;
 pub mod signals;
 pub mod socket;
+pub mod span;
 pub mod table;
 mod text;
 pub mod time;
 pub mod tmpfs;
 mod userns;
+pub mod view;
 pub mod watch;
 
 pub use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};

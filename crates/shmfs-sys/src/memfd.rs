@@ -81,6 +81,23 @@ pub fn of_text(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
     Ok(made)
 }
 
+/// Adds seals, as their bits (`F_SEAL_SHRINK` and others, fcntl(2)).
+///
+/// # Errors
+/// As `fcntl(2)` with `F_ADD_SEALS`: `EPERM` if it is sealed against that or open for reading only, `EBUSY` for `F_SEAL_WRITE`
+/// while it is mapped for writing, `EINVAL` if it is no memfd.
+pub fn add_seals(fd: impl AsFd, seals: u32) -> Result<()> {
+    seal(fd, SealFlags::from_bits_retain(seals))
+}
+
+/// The seals on it, as their bits.
+///
+/// # Errors
+/// As `fcntl(2)` with `F_GET_SEALS`: `EINVAL` if it is no memfd.
+pub fn seals(fd: impl AsFd) -> Result<u32> {
+    fs::fcntl_get_seals(fd).map(|seals| seals.bits()).map_err(errno)
+}
+
 fn seal(fd: impl AsFd, seals: SealFlags) -> Result<()> {
     fs::fcntl_add_seals(fd, seals).map_err(errno)
 }

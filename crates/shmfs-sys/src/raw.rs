@@ -72,6 +72,7 @@ pub(crate) mod number {
     pub(crate) const RT_SIGACTION: usize = 13;
     pub(crate) const RT_SIGPROCMASK: usize = 14;
     pub(crate) const IOCTL: usize = 16;
+    pub(crate) const MINCORE: usize = 27;
     pub(crate) const RECVMSG: usize = 47;
     pub(crate) const GETSOCKOPT: usize = 55;
     pub(crate) const CLONE: usize = 56;
@@ -79,6 +80,7 @@ pub(crate) mod number {
     pub(crate) const FCNTL: usize = 72;
     pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const SIGNALFD4: usize = 289;
+    pub(crate) const RT_TGSIGQUEUEINFO: usize = 297;
     pub(crate) const EXECVEAT: usize = 322;
     pub(crate) const CLOSE_RANGE: usize = 436;
 }
@@ -95,6 +97,8 @@ pub(crate) mod number {
     pub(crate) const GETSOCKOPT: usize = 209;
     pub(crate) const RECVMSG: usize = 212;
     pub(crate) const CLONE: usize = 220;
+    pub(crate) const MINCORE: usize = 232;
+    pub(crate) const RT_TGSIGQUEUEINFO: usize = 240;
     pub(crate) const WAIT4: usize = 260;
     pub(crate) const EXECVEAT: usize = 281;
     pub(crate) const CLOSE_RANGE: usize = 436;

@@ -3,15 +3,22 @@
 //! Who shares a table shares every number: what one closes is closed for the other, and no socket hangs up while
 //! one of them lives.
 //!
-//! Owns: the clone that shares, numbers taken over from a process that has ended, the closing of what nobody knows.
+//! Owns: the clone that shares, the thread that shares no more, numbers taken over from a process that has ended, the
+//! closing of what nobody knows.
 //! Leaves to others: which numbers are known, and whose each is.
 
 use crate::{
-    Errno, Result, fd,
+    Errno, Result, errno, fd,
     raw::{self, number},
+    retry,
 };
 use core::ops::RangeInclusive;
-use rustix::fd::{FromRawFd, OwnedFd, RawFd};
+use rustix::{
+    fd::{FromRawFd, OwnedFd, RawFd},
+    fs::{self, Mode, OFlags},
+    stdio,
+    thread::{self, UnshareFlags},
+};
 use shmfs_abi::Pid;
 
 /// Which of the two processes this is after a clone.
@@ -59,7 +66,7 @@ fn clone(flags: usize) -> Result<Cloned> {
 const STAT_BYTES: usize = 512;
 
 /// How many threads this process has: field 20 of proc_pid_stat(5), the 18th after the name in parentheses.
-fn threads() -> Result<u64> {
+pub(crate) fn threads() -> Result<u64> {
     let mut stat = [0; STAT_BYTES];
     let read = fd::read_start(c"/proc/self/stat", &mut stat)?;
     stat.get(..read).and_then(parse_threads).ok_or(Errno::EINVAL)
@@ -106,6 +113,23 @@ pub fn close_others(known: &[RawFd]) -> Result<()> {
     })
 }
 
+/// Gives the calling thread a descriptor table of its own, in which only `known`, which must be sorted, and standard error
+/// are left: what it opens from here on no child of the process inherits, and what the other threads close is closed.
+/// Standard input and output become /dev/null.
+///
+/// It is the caller's duty that nothing in this thread owns another number, and that what is owned in it stays in it.
+///
+/// # Errors
+/// As `unshare(2)`: `EPERM` where a filter forbids it; as [`close_others`]; as `open(2)` of /dev/null.
+pub fn apart(known: &[RawFd]) -> Result<()> {
+    // SAFETY: no descriptor that code of this thread owns is lost by the copy; the other threads keep their table.
+    unsafe { thread::unshare_unsafe(UnshareFlags::FILES) }.map_err(errno)?;
+    close_others(known)?;
+    let null = retry(|| fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()))?;
+    stdio::dup2_stdin(&null).map_err(errno)?;
+    stdio::dup2_stdout(&null).map_err(errno)
+}
+
 /// The ranges between sorted numbers, above those of the standard streams.
 fn gaps(known: &[RawFd]) -> impl Iterator<Item = RangeInclusive<u32>> + '_ {
     let mut from = 3;
@@ -125,6 +149,8 @@ fn gaps(known: &[RawFd]) -> impl Iterator<Item = RangeInclusive<u32>> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memfd;
+    use std::{io::Read, os::fd::AsRawFd};
 
     #[test]
     fn the_number_of_threads_is_found() {
@@ -148,6 +174,41 @@ mod tests {
         check(&[3], &[4..=u32::MAX]);
         check(&[-1, 0, 2, 5, 5, 6, 9], &[3..=4, 7..=8, 10..=u32::MAX]);
         check(&[1000], &[3..=999, 1001..=u32::MAX]);
+    }
+
+    #[test]
+    fn a_thread_apart_keeps_what_it_is_told_to() {
+        let (kept, kept_end) = std::io::pipe().unwrap();
+        let (mut other, other_end) = std::io::pipe().unwrap();
+        let (number, others_number) = (kept.as_raw_fd(), other.as_raw_fd());
+        let (made, go_on) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                apart(&[number]).unwrap();
+                assert_eq!(
+                    fd::identify_raw(others_number),
+                    None,
+                    "the table has only what it was told to keep"
+                );
+                // Its description is opened through /proc.
+                let own = memfd::create(c"apart", true).unwrap();
+                made.wait();
+                go_on.wait();
+                drop(adopt(number).unwrap());
+                drop(own);
+            });
+            made.wait();
+            drop(other_end);
+            assert_eq!(other.read(&mut [0]).unwrap(), 0, "the thread holds no writing end");
+            let names = std::fs::read_dir("/proc/self/fd")
+                .unwrap()
+                .filter_map(|entry| entry.unwrap().path().read_link().ok());
+            assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("memfd:apart")));
+            go_on.wait();
+            thread.join().unwrap();
+        });
+        assert!(fd::identify_raw(number).is_some(), "what the thread closed is its own");
+        drop((kept, kept_end));
     }
 
     #[test]

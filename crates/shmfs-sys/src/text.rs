@@ -12,8 +12,8 @@ pub(crate) struct Text<const N: usize> {
     len: usize,
 }
 
-/// Bytes that hold "/proc/self/fd/" and any descriptor.
-pub(crate) const FD_PATH: usize = 28;
+/// Bytes that hold "/proc/thread-self/fd/" and any descriptor.
+pub(crate) const FD_PATH: usize = 36;
 
 /// Decimal digits of the largest number.
 const DIGITS: usize = 20;
@@ -54,9 +54,10 @@ impl<const N: usize> Text<N> {
     }
 }
 
-/// The path under which the process itself can open a descriptor's file once more (proc_pid_fd(5)).
+/// The path under which the calling thread can open a descriptor's file once more (proc_pid_fd(5)): a thread may have a
+/// table of its own (`table::apart`).
 pub(crate) fn fd_path(fd: BorrowedFd<'_>) -> Text<FD_PATH> {
-    Text::new().push(b"/proc/self/fd/").number(fd.as_raw_fd() as u64)
+    Text::new().push(b"/proc/thread-self/fd/").number(fd.as_raw_fd() as u64)
 }
 
 #[cfg(test)]

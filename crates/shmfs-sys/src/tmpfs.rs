@@ -204,3 +204,13 @@ fn set_number(options: &OwnedFd, key: &CStr, number: u64) -> Result<()> {
     let text = Text::<24>::new().number(number);
     mount::fsconfig_set_string(options, key, text.as_c_str()).map_err(errno)
 }
+
+/// Opens a file by its name in the root of a hidden tmpfs, as a program's own `open` does.
+///
+/// # Errors
+/// As `openat(2)`: `ENOENT`, `EACCES`.
+pub fn open_below(root: BorrowedFd<'_>, name: &[u8], write: bool) -> Result<OwnedFd> {
+    let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
+    let flags = access | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    retry(|| fs::openat(root, name, flags, Mode::empty()))
+}
