@@ -1,6 +1,9 @@
 //! What a process can ask of the engine.
 
-use crate::{AttachFlags, ByteLen, GetFlags, Gid, Key, Name, ObjectId, OpenFlags, Shmid, Slot, Ticket, Uid};
+use crate::{
+    AttachFlags, ByteLen, GetFlags, Gid, Key, Name, ObjectId, OpenFlags, Part, Shmid, Slot, Ticket, Uid,
+    Wanted,
+};
 
 /// One request to the namespace. The caller's [`Cred`](crate::Cred) and the time come beside it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -8,6 +11,8 @@ use crate::{AttachFlags, ByteLen, GetFlags, Gid, Key, Name, ObjectId, OpenFlags,
 pub enum Call {
     /// `shmget(2)`. Reply: `Shmid`.
     ShmGet { key: Key, size: ByteLen, flags: GetFlags },
+    /// `shmget(2)` of a segment that outlives the store. Reply: `Shmid`.
+    ShmGetDurable { key: Key, size: ByteLen, flags: GetFlags },
     /// `shmat(2)`: may this process map it? Reply: `Attached`, with a descriptor; the caller's count is
     /// already one higher.
     ShmAttach { shmid: Shmid, flags: AttachFlags },
@@ -28,6 +33,13 @@ pub enum Call {
     ShmInfo,
     /// `shm_open(3)`. The mode comes after the umask. Reply: `Opened`, with a descriptor.
     Open { name: Name, flags: OpenFlags, mode: u32 },
+    /// `shm_open(3)` with what only programs of the library ask for. Reply: `Wanted`, with a descriptor.
+    Want(Wanted),
+    /// A memfd that the store lists under this label, and charges, for as long as anybody holds it. Reply: `Opened`, with
+    /// a descriptor.
+    Anonymous { label: Name, size: ByteLen },
+    /// A description of an object that the caller may read, or write, by its number. Reply: `Fetched`, with a descriptor.
+    Fetch { object: ObjectId, part: Part },
     /// `shm_unlink(3)`. Reply: `Done`.
     Unlink { name: Name },
     /// `renameat2(2)` of one name below /dev/shm to another. Reply: `Done`.
@@ -117,13 +129,14 @@ call_names! {
     Shmget = "shmget", Shmat = "shmat", Shmdt = "shmdt", Shmctl = "shmctl",
     ShmOpen = "shm_open", ShmUnlink = "shm_unlink", SemOpen = "sem_open",
     Truncate = "ftruncate", Proc = "proc", Fork = "fork", Path = "path",
+    Anonymous = "anonymous",
 }
 
 impl Call {
     /// The name under which this call is counted; nothing for the second halves of calls and for visitors.
     pub const fn name(&self) -> Option<CallName> {
         match self {
-            Call::ShmGet { .. } => Some(CallName::Shmget),
+            Call::ShmGet { .. } | Call::ShmGetDurable { .. } => Some(CallName::Shmget),
             Call::ShmAttach { .. } => Some(CallName::Shmat),
             Call::ShmStat { .. }
             | Call::ShmStatIndex { .. }
@@ -131,7 +144,8 @@ impl Call {
             | Call::ShmRemove { .. }
             | Call::ShmLock { .. }
             | Call::ShmInfo => Some(CallName::Shmctl),
-            Call::Open { .. } => Some(CallName::ShmOpen),
+            Call::Open { .. } | Call::Want(_) => Some(CallName::ShmOpen),
+            Call::Anonymous { .. } => Some(CallName::Anonymous),
             Call::Unlink { .. } => Some(CallName::ShmUnlink),
             Call::Rename { .. } | Call::Link { .. } => Some(CallName::Path),
             Call::SemOpen { .. } => Some(CallName::SemOpen),
@@ -140,6 +154,7 @@ impl Call {
             Call::ShmDetached { .. }
             | Call::SemPublish { .. }
             | Call::Settle { .. }
+            | Call::Fetch { .. }
             | Call::Next { .. }
             | Call::Usage
             | Call::SetLimits { .. }

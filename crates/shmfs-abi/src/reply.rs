@@ -1,6 +1,6 @@
 //! What the engine answers.
 
-use crate::{ByteLen, IpcPerm, Key, ObjectId, PageCount, Pid, Row, Shmid, Slot, Ticket};
+use crate::{ByteLen, IpcPerm, Key, Lifetime, ObjectId, PageCount, Pid, Row, Shmid, Slot, Ticket};
 
 /// The answer to a [`Call`](crate::Call) that was not refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +22,10 @@ pub enum Reply {
     ShmInfo { limits: ShmLimits, usage: ShmUsage, highest: i32 },
     /// An object is open; a descriptor comes along.
     Opened { object: ObjectId },
+    /// As `Opened`; `created` where it did not exist before.
+    Wanted { object: ObjectId, lifetime: Lifetime, created: bool },
+    /// A part of an object comes along; `held` where anybody else has its pages open or mapped.
+    Fetched { size: ByteLen, held: bool },
     /// A fresh, unpublished object; a descriptor comes along.
     Fresh { object: ObjectId, ticket: Ticket },
     /// A descriptor of a text comes along.
@@ -97,6 +101,10 @@ pub enum Backing {
     Memfd,
     /// A sealed memfd of huge pages: System V with `SHM_HUGETLB`.
     Huge,
+    /// A memfd that its holders may seal: anonymous objects.
+    SealableMemfd,
+    /// A file of the store's state directory: durable objects.
+    Durable,
 }
 
 impl Backing {
@@ -107,6 +115,8 @@ impl Backing {
             Backing::TmpfsFile => "hidden-tmpfs",
             Backing::Memfd => "memfd",
             Backing::Huge => "huge-pages",
+            Backing::SealableMemfd => "sealable-memfd",
+            Backing::Durable => "durable-file",
         }
     }
 }
@@ -120,6 +130,8 @@ pub struct Created {
     pub objects: u64,
     /// Named semaphores.
     pub semaphores: u64,
+    /// Anonymous objects.
+    pub anonymous: u64,
 }
 
 /// What a store uses and has served.
@@ -139,6 +151,8 @@ pub struct Usage {
     pub sysv: u64,
     /// Objects behind the POSIX door at the moment.
     pub posix: u64,
+    /// Anonymous objects at the moment.
+    pub anon: u64,
     /// Objects without a name that processes still hold.
     pub unnamed: u64,
     /// Created since the store began.

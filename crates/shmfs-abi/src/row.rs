@@ -1,6 +1,6 @@
 //! One object as a listing shows it.
 
-use crate::{ByteLen, Gid, Key, Name, ObjectId, Pid, Shmid, Time, Uid};
+use crate::{ByteLen, Gid, Key, Lifetime, Name, ObjectId, Pid, Shmid, Time, Uid};
 
 /// Which door an object came in by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,6 +10,8 @@ pub enum Door {
     Sysv,
     /// POSIX.
     Posix,
+    /// Anonymous memory that processes pass on by descriptor.
+    Anon,
 }
 
 /// What an object is.
@@ -22,6 +24,8 @@ pub enum Kind {
     Object,
     /// A POSIX named semaphore.
     Semaphore,
+    /// Anonymous memory.
+    Anonymous,
 }
 
 /// One object as a listing shows it.
@@ -37,7 +41,7 @@ pub struct Row {
     pub shmid: Option<Shmid>,
     /// System V: its key.
     pub key: Option<Key>,
-    /// POSIX: its name; nothing once it is unlinked.
+    /// POSIX: its name; nothing once it is unlinked. Anonymous: its label.
     pub name: Option<Name>,
     /// Size in bytes.
     pub size: ByteLen,
@@ -57,6 +61,10 @@ pub struct Row {
     pub lpid: Option<Pid>,
     /// Removed or unlinked, and still in use.
     pub removed: bool,
+    /// How long it lives.
+    pub lifetime: Lifetime,
+    /// Whether its writers take a lock, which who copies it waits for.
+    pub guarded: bool,
     /// When it was created.
     pub created: Time,
 }

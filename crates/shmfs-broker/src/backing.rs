@@ -1,14 +1,16 @@
 //! The descriptors behind the objects.
 //!
-//! Three kinds of backing (`shmfs_abi::Backing`): sealed memfds for System V, whose size nobody can change;
+//! Five kinds of backing (`shmfs_abi::Backing`): sealed memfds for System V, whose size nobody can change;
 //! files of the store's own hidden tmpfs for POSIX, where the kernel then enforces the store's limit on every
-//! writer and the file's name is the object's; plain memfds for POSIX where no hidden tmpfs can be had.
+//! writer and the file's name is the object's; plain memfds for POSIX where no hidden tmpfs can be had; memfds that
+//! their holders may seal, for anonymous memory; files of the state directory for durable objects of either door.
 //!
 //! Owns: one descriptor per object, and who is who by device and inode number.
 //! Leaves to others: which objects there are and what they may cost (`shmfs-core`).
 
 use crate::os::{Os, Result, Wish};
 use shmfs_abi::{Backing, Errno, Gid, ObjectId, OpenFlags, Uid};
+use shmfs_core::ObjectImage;
 use shmfs_sys::fd::{self, Identity};
 use std::collections::HashMap;
 
@@ -53,16 +55,24 @@ impl<O: Os> Backings<O> {
     /// Makes the backing of `object`.
     pub(crate) fn make(&mut self, os: &mut O, object: ObjectId, wish: &Wish) -> Result<fd::Facts> {
         let fd = os.make(self.hidden.as_ref(), wish)?;
+        self.made(os, object, (fd, wish.backing))
+    }
+
+    /// Makes the backing of a durable object, which outlives the store.
+    pub(crate) fn make_durable(&mut self, os: &mut O, image: &ObjectImage) -> Result<fd::Facts> {
+        let fd = os.make_durable(image)?;
+        self.made(os, image.object, (fd, Backing::Durable))
+    }
+
+    fn made(&mut self, os: &mut O, object: ObjectId, made: (O::Fd, Backing)) -> Result<fd::Facts> {
+        let (fd, backing) = made;
         let facts = os.facts(&fd)?;
         // A mapping reserves huge pages, so that they are refused now and not when they are touched.
-        let kept = match wish.backing {
+        let kept = match backing {
             Backing::Huge => Some(os.keep(&fd, false)?),
             _ => None,
         };
-        self.enter(
-            object,
-            Stored { fd, identity: facts.identity, backing: wish.backing, kept, owner: owner_of(&facts) },
-        );
+        self.enter(object, Stored { fd, identity: facts.identity, backing, kept, owner: owner_of(&facts) });
         Ok(facts)
     }
 
@@ -130,6 +140,11 @@ impl<O: Os> Backings<O> {
         let changed = stored.owner != owner;
         stored.owner = owner;
         changed.then_some(owner)
+    }
+
+    /// Whether the object outlives the store.
+    pub(crate) fn is_durable(&self, object: ObjectId) -> bool {
+        self.objects.get(&object).is_some_and(|stored| stored.backing == Backing::Durable)
     }
 
     /// What the object's inode says of itself.

@@ -17,7 +17,7 @@ use crate::transaction::{Dirty, Todo};
 use crate::writers::Writer;
 use shmfs_abi::{ClientId, Errno, ObjectId, Pid, Slot, limits};
 use shmfs_core::Namespace;
-use shmfs_journal::{ConnectionId, Journal, Role, StoreRecord};
+use shmfs_journal::{ConnectionId, Intent, Journal, Role, StoreRecord};
 use shmfs_sys::watch::WatchId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -37,7 +37,13 @@ pub struct Broker<O: Os> {
     pub(crate) watched: HashMap<WatchId, Watched>,
     /// Released objects that are still held by somebody, and whether the kernel tells when one is let go.
     pub(crate) held: HashMap<ObjectId, Option<WatchId>>,
+    /// Objects that live as long as somebody holds them, and whether the kernel tells when one is let go.
+    pub(crate) users: HashMap<ObjectId, Option<WatchId>>,
+    /// What is still to be done to the files of durable objects, because a disk has failed.
+    pub(crate) behind: BTreeMap<ObjectId, Intent>,
     pub(crate) doubts: Doubts,
+    /// Who was given the undo logs of which durable objects.
+    pub(crate) editors: BTreeMap<ClientId, BTreeSet<ObjectId>>,
     pub(crate) writers: HashMap<u64, Writer<O>>,
     /// Processes whose image has ended and that may live on in another.
     pub(crate) leaving: BTreeMap<ClientId, (Pid, O::Fd)>,
@@ -62,6 +68,8 @@ pub struct Broker<O: Os> {
     pub(crate) spinning: u32,
     pub(crate) listener: O::Fd,
     pub(crate) hold: Option<O::Fd>,
+    /// The file whose lock keeps the state directory for this store.
+    pub(crate) state_lock: Option<O::Fd>,
     pub(crate) stop: Option<O::Fd>,
     pub(crate) keeper: Option<(Pid, O::Fd)>,
     /// This process.

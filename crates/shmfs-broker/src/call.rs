@@ -4,7 +4,7 @@ use crate::answer::{Outcome, Outgoing};
 use crate::broker::Broker;
 use crate::effects::Exchange;
 use crate::os::Os;
-use shmfs_abi::{Call, Cred, Errno, ObjectId, Refusal, Reply, refuse};
+use shmfs_abi::{Call, Cred, Errno, Lifetime, ObjectId, Refusal, Reply, Wanted, refuse};
 use shmfs_core::{Event, Facts};
 use shmfs_journal::ConnectionId;
 use shmfs_wire::{Refused, Response};
@@ -57,6 +57,11 @@ impl<O: Os> Broker<O> {
         {
             return refuse(Errno::EPERM, "a visitor has no attach table and no semaphores");
         }
+        if let Call::Want(Wanted { lifetime: Lifetime::Process, .. }) = call
+            && exchange.client.is_none()
+        {
+            return refuse(Errno::EPERM, "nobody notices the end of a visitor");
+        }
         if let Call::SemOpen { .. } = call {
             self.give_up_ticket(exchange);
         }
@@ -66,6 +71,7 @@ impl<O: Os> Broker<O> {
             return refuse(Errno::EINVAL, "the semaphore is another's to publish");
         }
         self.refresh(&call);
+        let held = self.is_fetched_held(&call);
         let answer = match self.namespace.call(cred, call, self.os.now()) {
             Ok(answer) => answer,
             Err(refusal) => {
@@ -93,7 +99,16 @@ impl<O: Os> Broker<O> {
         if cfg!(debug_assertions) {
             self.namespace.check();
         }
-        Ok(self.fill_in(answer.reply))
+        Ok(match answer.reply {
+            Reply::Fetched { size, .. } => Reply::Fetched { size, held },
+            reply => self.fill_in(reply),
+        })
+    }
+
+    /// Whether anybody has the object open or mapped that is to be fetched.
+    fn is_fetched_held(&mut self, call: &Call) -> bool {
+        let Call::Fetch { object, .. } = *call else { return false };
+        self.is_promised(object) || !self.backings.is_unused(&mut self.os, object).unwrap_or(false)
     }
 
     /// A semaphore that its client does not publish goes.
@@ -150,6 +165,7 @@ impl<O: Os> Broker<O> {
         let Ok(facts) = self.backings.facts(&self.os, object) else { return };
         if let Some((uid, gid, mode)) = self.backings.changed_owner(object, &facts) {
             self.observe(Event::Owned { object, uid, gid, mode });
+            self.intend_record(object, false);
         }
         let facts = Facts { size: facts.size, allocated: facts.allocated };
         self.observe(Event::Measured { object, facts });

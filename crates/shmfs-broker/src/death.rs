@@ -34,6 +34,7 @@ impl<O: Os> Broker<O> {
         for source in sources {
             if let Source::Process(client) = source {
                 self.gone(*client);
+                self.editor_gone(*client, true);
                 if let Some((pid, pidfd)) = self.leaving.remove(client) {
                     self.os.ignore(&pidfd);
                     self.closing.push(pidfd);
@@ -45,7 +46,7 @@ impl<O: Os> Broker<O> {
         self.settle_deaths();
     }
 
-    /// Asks about every client and every released object.
+    /// Asks about every client, every released object, and every one that lives as long as somebody holds it.
     pub(crate) fn ask_everybody(&mut self) {
         let clients: Vec<_> = self.clients.keys().copied().collect();
         for client in clients {
@@ -54,6 +55,8 @@ impl<O: Os> Broker<O> {
         }
         let held: Vec<_> = self.held.keys().copied().collect();
         held.into_iter().for_each(|object| self.doubts.raise(Watched::Released(object), self.os.now()));
+        let used: Vec<_> = self.users.keys().copied().collect();
+        used.into_iter().for_each(|object| self.doubts.raise(Watched::Used(object), self.os.now()));
     }
 
     /// A description of a client's table has gone. It may have been a second one: then the client lives.
@@ -113,6 +116,7 @@ impl<O: Os> Broker<O> {
         self.harvest(id);
         let Some(client) = self.clients.remove(&id) else { return };
         self.dirty.clients.insert(id);
+        self.editor_gone(id, client.pidfd.is_none());
         if let Some(watch) = client.watch {
             self.unwatch(watch);
         }
@@ -137,8 +141,15 @@ impl<O: Os> Broker<O> {
         match client.pidfd {
             // An exec ends an image too, and an exit ends the image first: the pidfd tells when the process has.
             Some(pidfd) => drop(self.leaving.insert(id, (pid, pidfd))),
+            None if self.is_known(pid) => {}
             None => self.exited(pid),
         }
+    }
+
+    /// Whether something else will tell of the end of a process: it has registered twice, and one answer was lost.
+    fn is_known(&self, pid: Pid) -> bool {
+        let lives = self.clients.values().any(|client| client.pid() == Some(pid));
+        lives || self.leaving.values().any(|(leaving, _)| *leaving == pid)
     }
 
     /// A process has ended for good: what it created may go with it (`shm_rmid_forced`).

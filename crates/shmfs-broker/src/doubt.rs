@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 const FIRST_PAUSE: u32 = 1;
 const LAST_PAUSE: u32 = 64;
 
-/// Whose descriptions are watched for their end.
+/// What is asked about again and again, most of it because of its descriptions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Watched {
     /// A client's attach table: its end is the end of the client's image.
@@ -22,6 +22,12 @@ pub(crate) enum Watched {
     Released(ObjectId),
     /// An object whose creator has died.
     Orphan(ObjectId),
+    /// An object that lives as long as somebody holds it.
+    Used(ObjectId),
+    /// A durable object whose files are not as they should be.
+    Behind(ObjectId),
+    /// A durable object whose editor may have died.
+    Edited(ObjectId),
 }
 
 /// Files in doubt, with the pause before the next question and when it ends, in nanoseconds since the epoch. A busy
@@ -83,6 +89,9 @@ impl<O: Os> Broker<O> {
             Watched::Table(client) => self.ask_table(client),
             Watched::Released(object) => self.ask_released(object),
             Watched::Orphan(object) => self.ask_orphan(object),
+            Watched::Used(object) => self.ask_used(object),
+            Watched::Behind(object) => self.ask_behind(object),
+            Watched::Edited(object) => self.ask_edited(object),
         }
     }
 }

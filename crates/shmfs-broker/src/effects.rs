@@ -4,7 +4,7 @@ use crate::answer::Outgoing;
 use crate::broker::Broker;
 use crate::os::{AttachTable, Os, Wish};
 use crate::transaction::Todo;
-use shmfs_abi::{ClientId, Errno, Ticket};
+use shmfs_abi::{Backing, ClientId, Errno, ObjectId, Ticket};
 use shmfs_core::{Effect, Facts};
 use shmfs_journal::{ConnectionId, Intent};
 use shmfs_sys::fd;
@@ -29,16 +29,17 @@ impl<O: Os> Broker<O> {
         let mut made = None;
         let mut waiting = VecDeque::from(effects);
         while let Some(effect) = waiting.pop_front() {
-            if let Effect::Make { ticket, .. } = effect {
-                made = Some(ticket);
+            if let Effect::Make { ticket, object, .. } = effect {
+                made = Some((ticket, object));
             }
             match self.carry_out_one(effect, exchange) {
                 Ok(next) => next.into_iter().rev().for_each(|effect| waiting.push_front(effect)),
                 Err(errno) => {
                     self.todo.truncate(todo);
-                    if let Some(ticket) = made {
+                    if let Some((ticket, object)) = made {
                         let effects = self.namespace.settle(ticket, Err(errno));
                         self.carry_out_alone(effects);
+                        self.let_nameless_go(object);
                     }
                     return Err(errno);
                 }
@@ -67,6 +68,10 @@ impl<O: Os> Broker<O> {
         let asked = exchange.connection.is_some();
         match effect {
             Effect::Make { ticket, object, backing, huge_log2, size, uid, gid, mode, populate } => {
+                if backing == Backing::Durable {
+                    let made = self.make_durable(object);
+                    return self.settle(ticket, made);
+                }
                 let wish = Wish { backing, huge_log2, size, uid, gid, mode, populate };
                 if populate {
                     self.set_long(true);
@@ -81,6 +86,13 @@ impl<O: Os> Broker<O> {
                 let opened = self.backings.open(&mut self.os, object, flags)?;
                 exchange.out.give(opened, object, flags)?;
             }
+            Effect::GiveUndo { object } => {
+                let log = self.os.undo(object)?;
+                exchange.out.carry(log)?;
+                if let Some(client) = exchange.client {
+                    self.may_edit(client, object);
+                }
+            }
             Effect::Lock { ticket, object, lock } => {
                 self.set_long(true);
                 let locked = self.backings.lock(&mut self.os, object, lock);
@@ -90,7 +102,11 @@ impl<O: Os> Broker<O> {
             }
             Effect::Populate { object, size } => {
                 self.set_long(true);
-                let populated = self.os.populate(&self.backings.stored(object)?.fd, size);
+                let stored = self.backings.stored(object)?;
+                let populated = match stored.backing {
+                    Backing::Durable => self.os.allocate(&stored.fd, size),
+                    _ => self.os.populate(&stored.fd, size),
+                };
                 self.set_long(false);
                 populated?;
                 self.measure(object);
@@ -100,7 +116,12 @@ impl<O: Os> Broker<O> {
                 let file = self.os.text(&text)?;
                 exchange.out.carry(file)?;
             }
-            Effect::Release { object } => self.todo.push(Todo::Release(object)),
+            Effect::Release { object } => {
+                if self.backings.is_durable(object) {
+                    self.intend(Intent::Erase { object }, asked);
+                }
+                self.todo.push(Todo::Release(object));
+            }
             Effect::Introduce { object, slot, removed } => {
                 let id = exchange.client.ok_or(Errno::ESRCH)?;
                 let client = self.clients.get(&id).ok_or(Errno::ESRCH)?;
@@ -111,24 +132,48 @@ impl<O: Os> Broker<O> {
             Effect::Link { ticket, object, name } => {
                 self.intend(Intent::Link { ticket, object, name }, asked);
             }
-            Effect::Rename { object, from, to, flags, .. } => {
+            Effect::Rename { object, from, to, flags, replaced } => {
                 self.intend(Intent::Rename { object, from, to, flags }, asked);
+                self.intend_record(object, asked);
+                replaced.into_iter().for_each(|replaced| self.intend_record(replaced, asked));
             }
             Effect::LinkName { object, from, to } => {
                 self.intend(Intent::LinkName { object, from, to }, asked);
             }
             Effect::Unlink { object, name } => self.intend(Intent::Unlink { object, name }, asked),
             Effect::Own { object, uid, gid, mode } => {
-                self.intend(Intent::Own { object, uid, gid, mode }, asked)
+                self.intend(Intent::Own { object, uid, gid, mode }, asked);
+                self.intend_record(object, asked);
             }
             Effect::Truncate { object } => {
                 let changed = self.os.changed(&self.backings.stored(object)?.fd)?;
                 self.intend(Intent::Truncate { object, changed }, asked);
             }
-            Effect::Mark { object, slot } => self.intend(Intent::Mark { object, slot }, asked),
+            Effect::Mark { object, slot } => {
+                self.intend(Intent::Mark { object, slot }, asked);
+                // It does not come back, whoever has it attached: nothing else marks a durable segment.
+                if self.backings.is_durable(object) {
+                    self.intend(Intent::Erase { object }, asked);
+                }
+            }
             Effect::Resize { size } => self.intend(Intent::Resize { bytes: size.0 }, asked),
         }
         Ok(Vec::new())
+    }
+
+    fn make_durable(&mut self, object: ObjectId) -> Result<fd::Facts, Errno> {
+        let image = self.namespace.object_image_ahead(object).ok_or(Errno::EIDRM)?;
+        self.set_long(true);
+        let made = self.backings.make_durable(&mut self.os, &image);
+        self.set_long(false);
+        made
+    }
+
+    /// What a durable object is has changed.
+    pub(crate) fn intend_record(&mut self, object: ObjectId, asked: bool) {
+        if self.backings.is_durable(object) {
+            self.intend(Intent::Record { object }, asked);
+        }
     }
 
     fn intend(&mut self, intent: Intent, asked: bool) {

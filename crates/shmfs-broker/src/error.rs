@@ -26,6 +26,14 @@ pub enum StartError {
     /// The socket's path is longer than `sun_path` holds.
     #[error("the path {0} is too long for a socket (107 bytes at most)")]
     PathTooLong(PathBuf),
+    /// The state directory of durable objects cannot be used.
+    #[error("cannot keep durable objects in {dir}: {reason}")]
+    State {
+        /// The directory.
+        dir: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A facility of the kernel was refused.
     #[error("the kernel refuses {what}: {}", .errno.name())]
     Kernel {

@@ -4,13 +4,15 @@
 
 use crate::StartError;
 use crate::directory;
+use crate::heads;
 use crate::linux::{Linux, MappedPages};
 use crate::os::Os;
+use crate::state::{self, State};
 use rustix::fd::{AsRawFd, OwnedFd};
 use shmfs_abi::store::Admission;
 use shmfs_abi::{Backing, ByteLen, Errno, Gid, OpenFlags, ShmLimits, Uid, limits};
 use shmfs_core::Namespace;
-use shmfs_journal::{Journal, Record, StoreRecord};
+use shmfs_journal::{Journal, ObjectRecord, Record, StoreRecord};
 use shmfs_sys::tmpfs::Hidden;
 use shmfs_sys::{fd, memfd};
 use std::os::unix::ffi::OsStrExt;
@@ -37,6 +39,8 @@ pub struct Config {
     pub lifetime: Lifetime,
     /// Whether what nobody uses and whose creator has died is removed.
     pub reap: bool,
+    /// The directory of durable objects, where there is one.
+    pub state: Option<PathBuf>,
     /// The socket, where somebody else listens for us already (sd_listen_fds(3)).
     pub listener: Option<OwnedFd>,
 }
@@ -58,7 +62,7 @@ pub enum Lifetime {
 pub struct Founded {
     /// The journal's pages.
     pub pages: MappedPages,
-    /// The descriptors that its first record names.
+    /// The descriptors that its first records name.
     pub fds: Vec<OwnedFd>,
 }
 
@@ -87,11 +91,13 @@ pub fn found(config: Config) -> Result<Founded, StartError> {
         reserve: config.reserve,
         limits: config.limits,
         posix,
+        durable: config.state.is_some(),
         protected_regular: sysctl("protected_regular"),
         protected_hardlinks: sysctl("protected_hardlinks") != 0,
         owner,
         boot: os.now(),
     });
+    let state = config.state.as_deref().map(|dir| state::load(dir, config.sparse, os.now())).transpose()?;
     let listener = directory::open(&config.dir, config.listener)?;
     let (hold, kill) = match config.lifetime {
         Lifetime::Forever => (None, false),
@@ -99,9 +105,15 @@ pub fn found(config: Config) -> Result<Founded, StartError> {
     };
     let hidden = hidden.map(Hidden::into_fd);
     let number = |fd: &Option<OwnedFd>| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+    let mut image = namespace.image();
+    let state = state.unwrap_or_default();
+    heads::make_room(&mut image, state.highest, state.objects.iter().map(|record| &record.image));
+    let State { path, lock, objects, fds, .. } = state;
     let record = StoreRecord {
-        image: namespace.image(),
+        image,
         dir: config.dir.as_os_str().as_bytes().to_vec(),
+        state: path,
+        state_lock: number(&lock),
         listener: listener.as_raw_fd(),
         hidden: number(&hidden),
         hold: number(&hold),
@@ -114,15 +126,18 @@ pub fn found(config: Config) -> Result<Founded, StartError> {
         next_client: 1,
         next_writer: 0,
     };
-    let pages = first_record(record).map_err(StartError::kernel("memory for the journal"))?;
+    let pages = first_records(record, objects).map_err(StartError::kernel("memory for the journal"))?;
     tracing::info!(dir = %config.dir.display(), size = config.size.0, backing = posix.text(), "founded");
-    let fds = [Some(listener), hidden, hold].into_iter().flatten().collect();
+    let fds = [Some(listener), hidden, hold, lock].into_iter().flatten().chain(fds).collect();
     Ok(Founded { pages, fds })
 }
 
-fn first_record(record: StoreRecord) -> Result<MappedPages, Errno> {
+fn first_records(record: StoreRecord, objects: Vec<ObjectRecord>) -> Result<MappedPages, Errno> {
     let mut journal = Journal::create(MappedPages::create()?)?;
     journal.put(&Record::Store(record))?;
+    for object in objects {
+        journal.put(&Record::Object(object))?;
+    }
     journal.commit();
     let number = journal.pages().number();
     // The journal's own view of it goes; the file stays under its number.

@@ -36,6 +36,7 @@ impl<O: Os> Broker<O> {
                 let facts = linked.map(|facts| Facts { size: facts.size, allocated: facts.allocated });
                 let effects = self.namespace.settle(ticket, facts);
                 self.carry_out_alone(effects);
+                self.watch_users(object);
                 facts.map(drop)
             }
             Intent::Unlink { object, name } => self.unlink(object, &name),
@@ -61,6 +62,10 @@ impl<O: Os> Broker<O> {
                 if removed {
                     client.table.mark_removed(slot, object);
                 }
+                Ok(())
+            }
+            Intent::Record { object } | Intent::Erase { object } => {
+                self.write_down(object, *intent);
                 Ok(())
             }
             Intent::Mark { object, slot } => {
@@ -112,13 +117,28 @@ impl<O: Os> Broker<O> {
         Ok(())
     }
 
-    /// Renames the file of an object, unless it has its new name already.
+    /// Renames the file of an object, unless it has its new name already. One of the two that are affected may lie
+    /// elsewhere, and has its name from the engine alone.
     fn rename(&mut self, object: ObjectId, (from, to): (&Name, &Name), flags: u32) -> Result<()> {
-        let Some((hidden, stored)) = self.backings.in_hidden(object) else { return Ok(()) };
-        if self.os.named(hidden, to)? == Some(stored.identity) {
+        const EXCHANGE: u32 = 2;
+        let Some((hidden, stored)) = self.backings.in_hidden(object) else {
+            return self.rename_over(from, to, flags == EXCHANGE);
+        };
+        let target = self.os.named(hidden, to)?;
+        if target == Some(stored.identity) {
             return Ok(());
         }
+        let flags = if target.is_none() && flags == EXCHANGE { 0 } else { flags };
         self.os.rename(hidden, from, to, flags)
+    }
+
+    /// An object that lies elsewhere has the name `to`: the file that had it gets the other one, or none.
+    fn rename_over(&mut self, from: &Name, to: &Name, exchange: bool) -> Result<()> {
+        let Some(hidden) = &self.backings.hidden else { return Ok(()) };
+        if self.os.named(hidden, to)?.is_none() {
+            return Ok(());
+        }
+        if exchange { self.os.rename(hidden, to, from, 0) } else { self.os.unlink(hidden, to) }
     }
 
     fn link_name(&mut self, object: ObjectId, from: &Name, to: &Name) -> Result<()> {

@@ -9,6 +9,7 @@ use crate::source::Source;
 use shmfs_abi::{
     Backing, ByteLen, ClientId, Cred, Errno, Gid, Name, ObjectId, OpenFlags, Pid, Slot, Time, Uid,
 };
+use shmfs_core::ObjectImage;
 use shmfs_journal::Pages;
 use shmfs_sys::fd::{Facts, Identity};
 use shmfs_sys::socket::Peer;
@@ -156,6 +157,37 @@ pub trait Os {
     fn resize(&mut self, hidden: &Self::Fd, size: ByteLen) -> Result<()>;
     /// A descriptor of its root for looking names up.
     fn root(&mut self, hidden: &Self::Fd) -> Result<Self::Fd>;
+
+    /// Where durable objects are kept from here on.
+    fn use_state(&mut self, _dir: &[u8]) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Makes the files of a durable object: pages of this size, no undo, and what it is.
+    fn make_durable(&mut self, _image: &ObjectImage) -> Result<Self::Fd> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Writes down what a durable object is.
+    fn record(&mut self, _image: &ObjectImage) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Takes the files of a durable object away.
+    fn erase(&mut self, _object: ObjectId) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// A description of the undo log of a durable object.
+    fn undo(&mut self, _object: ObjectId) -> Result<Self::Fd> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Rolls back what an editor that has ended left of a durable object; false where somebody is editing it.
+    fn roll_back(&mut self, _image: &ObjectImage) -> Result<bool> {
+        Ok(true)
+    }
+    /// Takes away durable objects with numbers after this one: nobody has seen them.
+    fn sweep(&mut self, _last: ObjectId) {}
+    /// Lets a file on a disk have at least this size, with room for every page of it.
+    fn allocate(&mut self, _fd: &Self::Fd, _size: ByteLen) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
 
     /// A sealed text.
     fn text(&mut self, text: &str) -> Result<Self::Fd>;

@@ -68,7 +68,8 @@ impl Broker<Linux> {
         let leaving = self.leaving.values().map(|(_, pidfd)| Some(pidfd));
         let connections = self.connections.values().map(|connection| Some(&connection.socket));
         let writers = self.writers.values().map(|writer| Some(&writer.pipe));
-        let store = [Some(&self.listener), self.backings.hidden.as_ref(), self.hold.as_ref()];
+        let hidden = self.backings.hidden.as_ref();
+        let store = [Some(&self.listener), hidden, self.hold.as_ref(), self.state_lock.as_ref()];
         let all = store.into_iter().chain(clients).chain(leaving).chain(connections).chain(writers).flatten();
         let mut numbers: Vec<i32> = all.chain(self.backings.fds()).map(AsRawFd::as_raw_fd).collect();
         numbers.push(self.journal.pages().number());

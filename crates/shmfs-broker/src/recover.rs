@@ -74,6 +74,9 @@ impl<O: Os> Broker<O> {
             let known = records.numbers(&record, keep);
             os.close_others(&known);
         }
+        if !record.state.is_empty() {
+            os.use_state(&record.state).map_err(StartError::kernel("the state directory"))?;
+        }
         // What is taken over is the next broker's where this one cannot begin: it must not be closed.
         let hidden = adopted(&mut os, record.hidden)?;
         let mut backings = ManuallyDrop::new(Backings::new(hidden, record.posix_dev));
@@ -85,6 +88,7 @@ impl<O: Os> Broker<O> {
         let listener = adopted(&mut os, record.listener)?.ok_or(StartError::Damaged("it names no socket"))?;
         let listener = ManuallyDrop::new(listener);
         let hold = adopted(&mut os, record.hold)?;
+        let state_lock = adopted(&mut os, record.state_lock)?;
         let word = |word| state::get(journal.pages(), word);
         let busy = (ConnectionId(word(Word::Busy)), word(Word::BusySequence));
         let interrupted = Interrupted::of(journal.pages());
@@ -96,7 +100,10 @@ impl<O: Os> Broker<O> {
             clients: BTreeMap::new(),
             watched: HashMap::new(),
             held: HashMap::new(),
+            users: HashMap::new(),
+            behind: BTreeMap::new(),
             doubts: Doubts::default(),
+            editors: BTreeMap::new(),
             writers: HashMap::new(),
             leaving: BTreeMap::new(),
             touched: BTreeSet::new(),
@@ -111,6 +118,7 @@ impl<O: Os> Broker<O> {
             spinning: 0,
             listener: ManuallyDrop::into_inner(listener),
             hold,
+            state_lock,
             stop: surroundings.stop,
             keeper: surroundings.keeper,
             pid: surroundings.pid,
@@ -118,10 +126,12 @@ impl<O: Os> Broker<O> {
             journal,
             record,
         });
-        for object in lost {
-            let removed = broker.journal.remove(RecordId::Object(object));
+        for object in &lost {
+            let removed = broker.journal.remove(RecordId::Object(*object));
             removed.map_err(StartError::kernel("memory for the journal"))?;
         }
+        let last = ObjectId(broker.record.image.numbers.0);
+        broker.os.sweep(last);
         broker.take_over(&records)?;
         broker.catch_up(records.intents).map_err(|error| StartError::Run(Box::new(error)))?;
         Ok(ManuallyDrop::into_inner(broker))
@@ -253,7 +263,7 @@ impl<O: Os> Broker<O> {
                 let (connection, sequence) = self.busy;
                 self.refuse_kept(connection, sequence, errno);
             }
-            None => self.journal.done(),
+            None => drop(self.done()),
         }
         for (slot, object) in self.namespace.marked() {
             self.clients.values().for_each(|client| client.table.mark_removed(slot, object));
@@ -265,6 +275,8 @@ impl<O: Os> Broker<O> {
         self.touched.extend(self.namespace.slots());
         self.settle_deaths();
         self.reap();
+        self.watch_all_users();
+        self.look_at_edits();
         self.conclude(None)?;
         // Before anybody else is served, whose answer would be written down over this one.
         if let Some(connection) = self.interrupted.as_ref().map(|interrupted| interrupted.connection) {
@@ -295,7 +307,7 @@ impl Records {
     /// Every number of the table that a record names.
     fn numbers(&self, store: &StoreRecord, keep: BTreeSet<i32>) -> BTreeSet<i32> {
         let mut known = keep;
-        known.extend([store.listener, store.hidden, store.hold]);
+        known.extend([store.listener, store.hidden, store.hold, store.state_lock]);
         known.extend(self.objects.iter().map(|object| object.fd));
         known.extend(self.clients.iter().flat_map(|client| [client.table, client.pidfd]));
         known.extend(self.connections.iter().map(|connection| connection.socket));

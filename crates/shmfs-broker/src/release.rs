@@ -4,8 +4,9 @@
 use crate::broker::Broker;
 use crate::doubt::Watched;
 use crate::os::{AttachTable, Os};
+use crate::transaction::Todo;
 use shmfs_abi::ObjectId;
-use shmfs_core::Event;
+use shmfs_core::{Event, PlaceImage};
 use shmfs_journal::Answered;
 
 impl<O: Os> Broker<O> {
@@ -21,12 +22,22 @@ impl<O: Os> Broker<O> {
         }
         let Ok(stored) = self.backings.stored(object) else { return };
         let watch = self.os.watch_close(&stored.fd).ok();
+        // One that was watched already keeps its watch.
+        self.users.remove(&object);
         if let Some(watch) = watch {
             self.watched.insert(watch, Watched::Released(object));
         }
         self.held.insert(object, watch);
         // What was closed between the question and the watch left no notice.
         self.doubts.raise(Watched::Released(object), self.os.now());
+    }
+
+    /// Lets anonymous memory go that nobody was given.
+    pub(crate) fn let_nameless_go(&mut self, object: ObjectId) {
+        let image = self.namespace.object_image(object);
+        if image.is_some_and(|image| matches!(image.place, PlaceImage::Anonymous(_))) {
+            self.todo.push(Todo::Release(object));
+        }
     }
 
     /// Asks about a released object.
@@ -54,7 +65,7 @@ impl<O: Os> Broker<O> {
     }
 
     /// Whether an answer gives the object that has not come to its client: it is said again where it was lost.
-    fn is_promised(&self, object: ObjectId) -> bool {
+    pub(crate) fn is_promised(&self, object: ObjectId) -> bool {
         let promises =
             |answered: &Answered| answered.gives.iter().flatten().any(|(given, _)| *given == object);
         self.clients.values().any(|client| {
@@ -66,9 +77,11 @@ impl<O: Os> Broker<O> {
     }
 
     fn let_go(&mut self, object: ObjectId) {
-        if let Some(Some(watch)) = self.held.remove(&object) {
+        let (held, used) = (self.held.remove(&object), self.users.remove(&object));
+        if let Some(watch) = held.flatten().or(used.flatten()) {
             self.unwatch(watch);
         }
+        self.forget_edits(object);
         self.closing.extend(self.backings.take(object));
         self.observe(Event::Unused { object });
     }

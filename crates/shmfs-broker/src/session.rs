@@ -183,6 +183,7 @@ impl<O: Os> Broker<O> {
         let (ours, theirs) = self.os.pair()?;
         let (child, table) = self.new_client(None)?;
         let connection = self.connect(Connection::new(ours, Role::Unborn(child), Some(*cred)));
+        self.copy_edits(parent, child);
         let (Some(parent), Some(born)) = (self.clients.get(&parent), self.clients.get(&child)) else {
             return Err(Errno::ESRCH);
         };

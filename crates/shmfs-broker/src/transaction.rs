@@ -70,10 +70,11 @@ impl<O: Os> Broker<O> {
         let mut answering = answering;
         let mut unsaid = true;
         let mut failed = None;
+        let mut behind = false;
         loop {
             let changes = self.namespace.take_changes();
             let store = self.store_changed();
-            if changes.is_empty() && !store && self.dirty.is_empty() && self.todo.is_empty() {
+            if changes.is_empty() && !store && self.dirty.is_empty() && self.todo.is_empty() && !behind {
                 return Ok(failed);
             }
             if let Some(answering) = answering.as_deref()
@@ -87,8 +88,9 @@ impl<O: Os> Broker<O> {
             self.closing.clear();
             let failure = self.carry_out_todo(&todo);
             // What has failed stays to be done until the next commit says that it was refused.
+            behind = false;
             if failure.is_none() && todo.iter().any(|todo| matches!(todo, Todo::Do { .. })) {
-                self.journal.done();
+                behind = !self.done();
             }
             if let (Some(errno), Some(answering)) = (failure, answering.as_deref_mut()) {
                 answering.response =
@@ -98,6 +100,16 @@ impl<O: Os> Broker<O> {
                 unsaid = true;
             }
         }
+    }
+
+    /// The intents of the last commit are carried out, but for those that a disk has refused: they are to be committed
+    /// alone. Says whether there are none.
+    pub(crate) fn done(&mut self) -> bool {
+        let all = self.behind.is_empty();
+        if all {
+            self.journal.done();
+        }
+        all
     }
 
     /// Whether the store has other limits or the like. Numbers that count up alone are no reason to write: nobody has
@@ -170,7 +182,7 @@ impl<O: Os> Broker<O> {
             Todo::Do { intent, .. } => Some(*intent),
             Todo::Release(_) => None,
         });
-        for (index, intent) in (0..).zip(intents) {
+        for (index, intent) in (0..).zip(intents.chain(self.behind.values().copied())) {
             self.journal.put(&Record::Intent(index, intent))?;
         }
         if self.journal.is_dirty() || self.store_changed() {

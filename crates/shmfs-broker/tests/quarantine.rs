@@ -51,6 +51,7 @@ fn a_call_that_crashed_three_brokers_is_set_aside() {
         admission: Admission::Owner,
         lifetime: Lifetime::Forever,
         reap: false,
+        state: None,
         listener: None,
     });
     let founded = founded.unwrap();

@@ -68,6 +68,7 @@ fn keep() {
         admission: Admission::Owner,
         lifetime: Lifetime::Forever,
         reap: false,
+        state: None,
         listener: None,
     });
     let founded = founded.unwrap();

@@ -22,6 +22,9 @@ pub(crate) struct RowJson {
     cpid: i32,
     lpid: Option<i32>,
     removed: bool,
+    lifetime: &'static str,
+    guarded: bool,
+    object: u64,
 }
 
 /// The whole of `shm df --json`.
@@ -44,6 +47,7 @@ pub(crate) struct UsageJson {
 struct ObjectsJson {
     sysv: u64,
     posix: u64,
+    anon: u64,
 }
 
 #[derive(Serialize)]
@@ -51,6 +55,7 @@ struct CreatedJson {
     segments: u64,
     objects: u64,
     semaphores: u64,
+    anonymous: u64,
 }
 
 impl From<&Row> for RowJson {
@@ -70,6 +75,9 @@ impl From<&Row> for RowJson {
             cpid: row.cpid.0,
             lpid: row.lpid.map(|pid| pid.0),
             removed: row.removed,
+            lifetime: row.lifetime.text(),
+            guarded: row.guarded,
+            object: row.object.0,
         }
     }
 }
@@ -82,11 +90,12 @@ impl From<&Usage> for UsageJson {
             allocated_bytes: usage.allocated.0,
             peak_bytes: usage.peak.0,
             backing: usage.backing.text(),
-            objects: ObjectsJson { sysv: usage.sysv, posix: usage.posix },
+            objects: ObjectsJson { sysv: usage.sysv, posix: usage.posix, anon: usage.anon },
             created: CreatedJson {
                 segments: usage.created.segments,
                 objects: usage.created.objects,
                 semaphores: usage.created.semaphores,
+                anonymous: usage.created.anonymous,
             },
             broker: usage.broker.0,
             keeper: (usage.keeper.0 != 0).then_some(usage.keeper.0),
@@ -101,6 +110,7 @@ pub(crate) fn door(door: Door) -> &'static str {
     match door {
         Door::Sysv => "sysv",
         Door::Posix => "posix",
+        Door::Anon => "anon",
     }
 }
 
@@ -110,13 +120,14 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::Segment => "segment",
         Kind::Object => "object",
         Kind::Semaphore => "semaphore",
+        Kind::Anonymous => "memory",
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use shmfs_abi::{Backing, ByteLen, Created, Gid, Key, Name, ObjectId, Pid, Shmid, Time, Uid};
+    use shmfs_abi::{Backing, ByteLen, Created, Gid, Key, Lifetime, Name, ObjectId, Pid, Shmid, Time, Uid};
 
     /// A segment whose key has its highest bit set.
     pub(crate) fn segment() -> Row {
@@ -136,6 +147,8 @@ pub(crate) mod tests {
             cpid: Pid(4711),
             lpid: Some(Pid(4712)),
             removed: false,
+            lifetime: Lifetime::UntilRemoved,
+            guarded: false,
             created: Time { seconds: 1_709_251_199, nanos: 0 },
         }
     }
@@ -169,8 +182,9 @@ pub(crate) mod tests {
             backing: Backing::TmpfsFile,
             sysv: 1,
             posix: 1,
+            anon: 0,
             unnamed: 0,
-            created: Created { segments: 3, objects: 1, semaphores: 0 },
+            created: Created { segments: 3, objects: 1, semaphores: 0, anonymous: 0 },
             clients: 2,
             restarts: 1,
             broker: Pid(4713),
@@ -185,10 +199,12 @@ pub(crate) mod tests {
         let expected = serde_json::json!([
             {"door": "sysv", "kind": "segment", "id": 32769, "key": 4_294_967_294_u32, "name": null,
              "size_bytes": 1 << 30, "allocated_bytes": 4096, "nattch": 2, "mode": "0600", "uid": 1000,
-             "gid": 100, "cpid": 4711, "lpid": 4712, "removed": false},
+             "gid": 100, "cpid": 4711, "lpid": 4712, "removed": false, "lifetime": "until-removed",
+             "guarded": false, "object": 1},
             {"door": "posix", "kind": "object", "id": null, "key": null, "name": "fr\\xffmes",
              "size_bytes": 64 << 20, "allocated_bytes": 4096, "nattch": null, "mode": "0644", "uid": 1000,
-             "gid": 100, "cpid": 4711, "lpid": null, "removed": false},
+             "gid": 100, "cpid": 4711, "lpid": null, "removed": false, "lifetime": "until-removed",
+             "guarded": false, "object": 2},
         ]);
         assert_eq!(value, expected);
     }
@@ -198,7 +214,7 @@ pub(crate) mod tests {
         let value = serde_json::to_value(UsageJson::from(&usage())).unwrap();
         assert_eq!(value["calls"]["shmget"], 3);
         assert_eq!(value["calls"]["sem_open"], 0);
-        assert_eq!(value["objects"], serde_json::json!({"sysv": 1, "posix": 1}));
+        assert_eq!(value["objects"], serde_json::json!({"sysv": 1, "posix": 1, "anon": 0}));
         assert_eq!(value["created"]["segments"], 3);
         assert_eq!(value["backing"], "hidden-tmpfs");
         assert_eq!([&value["broker"], &value["keeper"], &value["restarts"]], [4713, 4710, 1]);

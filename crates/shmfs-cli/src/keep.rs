@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) lifetime: Lifetime,
     /// Whether what nobody uses and whose creator has died is removed.
     pub(crate) reap: bool,
+    /// The directory of durable objects.
+    pub(crate) state: Option<PathBuf>,
     /// The socket of a supervisor that listens for it.
     pub(crate) listener: Option<OwnedFd>,
 }
@@ -62,11 +64,22 @@ pub(crate) fn found_and_keep(plan: Plan, log: &str, ready: impl FnOnce()) -> Res
     // Before anything is there that a signal could leave behind.
     let keeper = Keeper::new(Timing::default()).map_err(|error| cannot_keep(&error))?;
     let heirloom = Heirloom { activated: plan.listener.is_some(), log: log.to_owned() };
-    let Plan { dir, charge: Charge { size, sparse, reserve }, admission, lifetime, reap, listener } = plan;
+    let Plan { dir, charge: Charge { size, sparse, reserve }, admission, lifetime, reap, state, listener } =
+        plan;
     let limits = ShmLimits { shmmax: DEFAULT_SHMMAX, shmmni: DEFAULT_SHMMNI, shmall: DEFAULT_SHMMAX };
     let size = ByteLen(size);
-    let config =
-        Config { dir: dir.clone(), size, sparse, reserve, limits, admission, lifetime, reap, listener };
+    let config = Config {
+        dir: dir.clone(),
+        size,
+        sparse,
+        reserve,
+        limits,
+        admission,
+        lifetime,
+        reap,
+        state,
+        listener,
+    };
     let Founded { pages, fds } = found(config).map_err(|error| start_failure(&error))?;
     let journal = pages.number();
     // From here on these numbers are the store's: they lie in the table, and the brokers take them over in turn.

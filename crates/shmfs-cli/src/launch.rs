@@ -37,6 +37,8 @@ pub(crate) struct Order<'a> {
     pub(crate) charge: Charge,
     /// Whether what nobody uses and whose creator has died is removed.
     pub(crate) reap: bool,
+    /// The directory of durable objects.
+    pub(crate) state: Option<&'a Path>,
     /// Who may enter.
     pub(crate) open_to: OpenTo,
     /// When it ends.
@@ -114,6 +116,9 @@ fn command(order: &Order<'_>) -> Command {
         if wanted {
             command.arg(option);
         }
+    }
+    if let Some(state) = order.state {
+        command.arg("--state").arg(state);
     }
     // The broker must not be served by itself, nor by the store around it.
     command.env_remove(ENV_STORE).env_remove(ENV_TOKEN).env_remove(ENV_PRELOAD).current_dir("/");

@@ -6,7 +6,7 @@ use crate::size;
 use crate::store::Visit;
 use crate::table::{self, Side};
 use crate::text::visible;
-use shmfs_abi::{Call, Door, Kind, ObjectId, Reply, Row, Usage, limits};
+use shmfs_abi::{Call, Door, Kind, Lifetime, ObjectId, Reply, Row, Usage, limits};
 
 /// Every object of the store, in the order of their numbers.
 pub(crate) fn rows(visit: &mut Visit) -> Result<Vec<Row>, Failure> {
@@ -77,8 +77,12 @@ pub(crate) fn title(row: &Row) -> String {
     if row.removed {
         title.push_str(match row.kind {
             Kind::Segment => " (removed)",
-            Kind::Object | Kind::Semaphore => " (unlinked)",
+            Kind::Object | Kind::Semaphore | Kind::Anonymous => " (unlinked)",
         });
+    }
+    match row.lifetime {
+        Lifetime::UntilRemoved => {}
+        lifetime => title.push_str(&format!(" ({})", lifetime.text())),
     }
     title
 }
@@ -92,13 +96,15 @@ mod tests {
     fn a_table_fits_80_columns() {
         let removed = Row { removed: true, key: None, ..segment() };
         let unlinked = Row { removed: true, name: None, ..object() };
-        let lines = table(&[segment(), removed, object(), unlinked], None);
+        let durable = Row { lifetime: Lifetime::Durable, ..object() };
+        let lines = table(&[segment(), removed, object(), unlinked, durable], None);
         let expected = [
             "DOOR   KIND     SIZE  IN-MEM  NATTCH  MODE   UID  CPID  NAME",
             "sysv   segment  1.0G    4.0K       2  0600  1000  4711  id 32769 key 0xfffffffe",
             "sysv   segment  1.0G    4.0K       2  0600  1000  4711  id 32769 (removed)",
             "posix  object    64M    4.0K       -  0644  1000  4711  fr\\xffmes",
             "posix  object    64M    4.0K       -  0644  1000  4711  - (unlinked)",
+            "posix  object    64M    4.0K       -  0644  1000  4711  fr\\xffmes (durable)",
         ];
         assert_eq!(lines, expected);
         assert!(lines.iter().all(|line| line.len() <= 80));

@@ -15,7 +15,7 @@ pub(crate) struct Before {
 impl Before {
     /// A store that begins with the program.
     pub(crate) const NOTHING: Before = Before {
-        created: Created { segments: 0, objects: 0, semaphores: 0 },
+        created: Created { segments: 0, objects: 0, semaphores: 0, anonymous: 0 },
         calls: [0; CallName::ALL.len()],
     };
 

@@ -104,6 +104,11 @@ fn ignored() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
+/// Whether this process was started with the signal ignored.
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    ignored() & bit(signal) != 0
+}
+
 fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }

@@ -2,10 +2,12 @@
 
 use crate::failure::{Failure, NO_STORE};
 use crate::places::Places;
-use shmfs_abi::store::{ENV_STORE, ENV_TOKEN, SOCKET_FILE, Token};
+use shmfs_abi::store::{ENV_STORE, ENV_TOKEN, PID_FILE, SOCKET_FILE, Token};
 use shmfs_abi::{Call, Errno, Reply};
 use shmfs_client::Visitor;
+use shmfs_wire::Refused;
 use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -36,6 +38,11 @@ impl Visit {
             Ok((reply, _)) => Ok(reply),
             Err(refused) => Err(Failure::refused(tried, &refused)),
         }
+    }
+
+    /// Asks the store for what may come with a descriptor, or be refused for a reason that matters here.
+    pub(crate) fn ask(&mut self, call: Call) -> Result<(Reply, Option<OwnedFd>), Box<Refused>> {
+        self.visitor.call(call).map_err(Box::new)
     }
 
     /// Goes to the store in `dir`.
@@ -97,12 +104,18 @@ fn no_store(places: &Places, named: Option<&OsStr>, candidates: &[PathBuf]) -> F
     Failure::new(message).hint(hint).status(NO_STORE)
 }
 
-/// Names of stores that answer, for hints; at most eight.
+/// Names of stores whose keepers live, for hints; at most eight. Nobody is asked: a socket may be a supervisor's, which would
+/// start a store, or be held by somebody who never answers.
 fn running(places: &Places) -> Vec<String> {
     let entries = places.bases().into_iter().filter_map(|base| fs::read_dir(base).ok()).flatten().flatten();
     entries
-        .filter(|entry| Visit::at(&entry.path(), None).is_ok())
+        .filter(|entry| has_keeper(&entry.path()))
         .map(|entry| entry.file_name().display().to_string())
         .take(8)
         .collect()
+}
+
+fn has_keeper(dir: &Path) -> bool {
+    let pid = fs::read_to_string(dir.join(PID_FILE)).ok().and_then(|text| text.trim().parse::<u32>().ok());
+    pid.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists())
 }

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "functions that the tests share fail as tests do")]
 
+use shmfs_abi::{ByteLen, Kind, Lifetime, Name, Time};
+use shmfs_snapshot::{Doubt, Header, Hold, Verdict, Writer};
 use snapbox::{assert_data_eq, file, str};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -60,12 +62,14 @@ fn help_of_each_command() {
     assert_data_eq!(transcript(&["stat", "--help"]), file!["snapshots/help-stat.txt"]);
     assert_data_eq!(transcript(&["rm", "--help"]), file!["snapshots/help-rm.txt"]);
     assert_data_eq!(transcript(&["df", "--help"]), file!["snapshots/help-df.txt"]);
+    assert_data_eq!(transcript(&["snapshot", "--help"]), file!["snapshots/help-snapshot.txt"]);
+    assert_data_eq!(transcript(&["restore", "--help"]), file!["snapshots/help-restore.txt"]);
     assert_data_eq!(transcript(&["completions", "--help"]), file!["snapshots/help-completions.txt"]);
 }
 
 #[test]
 fn help_fits_80_columns() {
-    for command in ["run", "daemon", "ls", "stat", "rm", "df", "completions"] {
+    for command in ["run", "daemon", "ls", "stat", "rm", "df", "snapshot", "restore", "completions"] {
         let text = transcript(&[command, "--help"]);
         let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
         assert!(long.is_empty(), "{command}: {long:#?}");
@@ -121,6 +125,123 @@ For more information, try '--help'.
         transcript(&["rm", "--key", "0"]),
         str![[r#"
 error: invalid value '0' for '--key <KEY>': 0 is no key (IPC_PRIVATE); remove the segment by --id
+
+For more information, try '--help'.
+[exit 2]
+
+"#]]
+    );
+}
+
+/// A snapshot of a durable object, and one that says it is fuzzy.
+fn snapshot_files(folder: &Folder) -> [String; 2] {
+    let header = Header {
+        name: Name::new(b"fr\xffmes").ok(),
+        lifetime: Lifetime::Durable,
+        created: Time { seconds: 1_709_251_199, nanos: 0 },
+        taken: Time { seconds: 1_709_251_200, nanos: 0 },
+        hold: Hold::Epoch(41),
+        ..Header::new(Kind::Object, ByteLen(1 << 30))
+    };
+    let fuzzy = Header { hold: Hold::Nothing, lifetime: Lifetime::UntilRemoved, ..header };
+    let doubt = Verdict::Fuzzy(Doubt::Held { attaches: 0 });
+    [("whole", header, Verdict::Consistent), ("fuzzy", fuzzy, doubt)].map(|(name, header, verdict)| {
+        let mut writer = Writer::begin(Vec::new(), &header).unwrap();
+        writer.frame(1 << 20, &[7; 4096]).unwrap();
+        let path = folder.0.join(name);
+        std::fs::write(&path, writer.finish(verdict).unwrap().0).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
+}
+
+#[test]
+fn snapshots_are_checked_without_a_store() {
+    let folder = Folder::new("check");
+    let [whole, fuzzy] = snapshot_files(&folder);
+    assert_data_eq!(
+        transcript(&["restore", "--check", &whole]),
+        str![[r#"
+snapshot   of `fr/xffmes`
+taken      2024-03-01 00:00:00 UTC
+state      consistent as committed in epoch 41
+kind       object
+size       1.0 GiB (1073741824 bytes)
+data       4.0 KiB in 1 frame
+file       435 bytes
+mode       0600
+owner      uid 0, gid 0
+lifetime   durable
+created    2024-02-29 23:59:59 UTC
+[exit 0]
+
+"#]]
+    );
+    assert_data_eq!(
+        transcript(&["restore", "--check", "--consistent", &fuzzy]),
+        str![[r#"
+shm: cannot use `[..]/fuzzy`: it is fuzzy: nothing kept its object from changing
+[exit 1]
+
+"#]]
+    );
+    let said = transcript(&["restore", "--check", "--json", &fuzzy]);
+    let value: serde_json::Value = serde_json::from_str(said.trim_end_matches("[exit 0]\n")).unwrap();
+    assert_eq!((&value["consistent"], &value["held_by"]), (&false.into(), &"nothing".into()));
+    assert_eq!(value["fuzzy"], "other processes have it open, and may have written while it was copied");
+
+    let bytes = std::fs::read(&whole).unwrap();
+    std::fs::write(&whole, &bytes[..400]).unwrap();
+    assert_data_eq!(
+        transcript(&["restore", "--check", &whole]),
+        str![[r#"
+shm: cannot use `[..]/whole`: it was cut after 400 bytes
+[exit 1]
+
+"#]]
+    );
+    let damaged = [&bytes[..380], &[bytes[380] ^ 1], &bytes[381..]].concat();
+    std::fs::write(&whole, damaged).unwrap();
+    assert_data_eq!(
+        transcript(&["restore", "--check", &whole]),
+        str![[r#"
+shm: cannot use `[..]/whole`: it is damaged at byte 344: the checksum of a frame is wrong
+[exit 1]
+
+"#]]
+    );
+    std::fs::write(&whole, "text").unwrap();
+    assert_data_eq!(
+        transcript(&["restore", "--check", &whole]),
+        str![[r#"
+shm: cannot use `[..]/whole`: it is no snapshot
+[exit 1]
+
+"#]]
+    );
+}
+
+#[test]
+fn snapshots_that_go_nowhere() {
+    assert_data_eq!(
+        transcript(&["snapshot", "x", "--json", "-o", "-"]),
+        str![[r#"
+shm: `--json` prints to standard output, where the snapshot goes
+[exit 2]
+
+"#]]
+    );
+    assert_data_eq!(
+        transcript(&["restore", "/nonexistent/file"]),
+        str![[r#"
+shm: cannot read `/nonexistent/file`: No such file or directory (os error 2)
+[exit 1]
+
+"#]]
+    );
+    assert_data_eq!(
+        transcript(&["restore", "file", "--key", "0"]),
+        str![[r#"
+error: invalid value '0' for '--key <KEY>': 0 is no key (IPC_PRIVATE)[..]
 
 For more information, try '--help'.
 [exit 2]

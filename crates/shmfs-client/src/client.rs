@@ -3,6 +3,7 @@
 //! Owns: the lock.
 //! Leaves to others: what happens behind it.
 
+use crate::library::Opens;
 use crate::root::Shown;
 use crate::state::{Source, State};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -28,6 +29,7 @@ pub struct Client {
     /// `st_dev` of POSIX objects, 0 before the first connection; readable without the lock.
     tmpfs_dev: AtomicU64,
     pub(crate) root: Shown,
+    pub(crate) opens: Opens,
 }
 
 impl Client {
@@ -40,6 +42,7 @@ impl Client {
             armed: AtomicBool::new(false),
             tmpfs_dev: AtomicU64::new(0),
             root: Shown::nothing(),
+            opens: Opens::none(),
         }
     }
 

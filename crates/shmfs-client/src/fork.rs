@@ -49,6 +49,8 @@ impl Client {
     /// After fork, in the child.
     pub fn fork_child(&self) {
         self.state.with_held(State::become_child);
+        // What the parent opened, the parent counts.
+        self.opens.take();
         self.state.release();
     }
 }

@@ -23,6 +23,7 @@ mod client;
 mod connect;
 mod fork;
 mod kept;
+mod library;
 mod names;
 mod path;
 mod posix;
@@ -38,4 +39,5 @@ mod visitor;
 
 pub use client::Client;
 pub use settings::{DIR_BYTES, Settings};
+pub use shmfs_wire::Refused;
 pub use visitor::Visitor;

@@ -40,6 +40,11 @@ impl Shown {
         self.number.store(root.number(), Release);
     }
 
+    /// Shows nothing any more.
+    pub(crate) fn hide(&self) {
+        self.number.store(-1, Release);
+    }
+
     fn number(&self) -> Option<i32> {
         let number = self.number.load(Acquire);
         let identity = Identity { dev: self.dev.load(Relaxed), ino: self.ino.load(Relaxed) };

@@ -127,6 +127,17 @@ impl State {
         self.number
     }
 
+    /// The store from here on.
+    pub(crate) const fn join(&mut self, settings: Settings) {
+        self.settings = Some(settings);
+    }
+
+    /// No store, and calls that begin at 1 as those of a new client.
+    pub(crate) const fn forget_store(&mut self) {
+        self.settings = None;
+        self.number = 0;
+    }
+
     fn take(&mut self, mark: ForkMark) {
         self.pid = process::pid();
         mark.set();

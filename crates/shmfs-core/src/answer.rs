@@ -53,6 +53,8 @@ pub enum Effect {
     },
     /// Send a description of its own with the reply, opened with these flags.
     Give { object: ObjectId, flags: OpenFlags },
+    /// Send a description of the undo log of a durable object with the reply.
+    GiveUndo { object: ObjectId },
     /// Raise the count in the caller's row of its attach table, and mark the row where the segment is removed.
     Introduce { object: ObjectId, slot: Slot, removed: bool },
     /// Give the backing file its name, then settle the ticket. Until then the name is taken and finds nothing.
@@ -102,6 +104,8 @@ pub enum Event {
     Forked { slot: Slot, parent: Pid },
     /// A process ended, whatever it had attached: what it created is orphaned.
     Exited { pid: Pid },
+    /// Nobody holds this object, which was to live as long as somebody does.
+    Unheld { object: ObjectId },
     /// Nobody uses this orphan (`Namespace::orphans`): it goes, as by `unlink` of each name or by `IPC_RMID`.
     Reaped { object: ObjectId },
     /// A process ended with `count` attaches of this segment. Has no effects: a [`Event::Counted`] is to

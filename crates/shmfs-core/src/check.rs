@@ -4,7 +4,7 @@ use crate::image::Damage;
 use crate::namespace::{Namespace, Pending};
 use crate::object::{Object, Place};
 use shmfs_abi::sysv::{SHM_DEST, SHM_LOCKED, SHMMIN};
-use shmfs_abi::{ByteLen, Key, Kind, ObjectId, limits};
+use shmfs_abi::{ByteLen, Key, Kind, Lifetime, ObjectId, limits};
 use std::collections::BTreeMap;
 
 type Checked = std::result::Result<(), Damage>;
@@ -78,6 +78,8 @@ impl Namespace {
             ensure(same, "a segment and its object are of different owners")?;
             let keyed = segment.key == Key::PRIVATE || self.segments.slot_of(segment.key) == Some(slot);
             ensure(keyed, "a segment's key does not find it")?;
+            let durable = object.lifetime == Lifetime::Durable;
+            ensure(durable == segment.durable, "a segment and its object live differently long")?;
             pages += u128::from(segment.size.pages().0);
         }
         ensure(pages == u128::from(self.segments.total().0), "the segments' pages do not sum up")?;
@@ -98,6 +100,9 @@ impl Namespace {
                 Pending::Fresh(object) | Pending::Unpublished(object) => {
                     matches!(place(object), Some(Place::Fresh(_, waits)) if waits == *ticket)
                 }
+                Pending::Anonymous(object) => {
+                    matches!(place(object), Some(Place::Anonymous(_, Some(waits))) if waits == *ticket)
+                }
                 Pending::Segment(slot) => self.segments.at(slot).is_some_and(|segment| !segment.made),
                 // The segment may go before its pages are locked.
                 Pending::Lock(..) => true,
@@ -112,11 +117,12 @@ impl Namespace {
         ensure(object.size <= largest && object.allocated <= largest, "an object is too large")?;
         ensure(object.inode.mode & !0o7777 == 0, "a mode has other bits")?;
         let segment = object.kind == Kind::Segment;
+        let posix = matches!(object.kind, Kind::Object | Kind::Semaphore);
         let (placed, fits) = match object.place {
-            Place::Name(name) => (self.mount.names.get(&name) == Some(id), !segment),
+            Place::Name(name) => (self.mount.names.get(&name) == Some(id), posix),
             Place::Pending(name, ticket) => {
                 let waits = matches!(self.pending.get(&ticket), Some(Pending::Object(_) | Pending::Name(_)));
-                (waits && self.mount.names.get(&name) == Some(id), !segment)
+                (waits && self.mount.names.get(&name) == Some(id), posix)
             }
             Place::Fresh(_, ticket) => {
                 let waits = self.pending.get(&ticket);
@@ -124,16 +130,34 @@ impl Namespace {
                 (waits, object.kind == Kind::Semaphore)
             }
             Place::Slot(slot) => (self.segments.at(slot).is_some_and(|found| found.object == id), segment),
+            Place::Anonymous(_, ticket) => {
+                let pending = ticket.and_then(|ticket| self.pending.get(&ticket));
+                let made = ticket.is_none() || matches!(pending, Some(Pending::Anonymous(_)));
+                (made, object.kind == Kind::Anonymous)
+            }
             Place::Released => (true, true),
         };
         ensure(placed, "an object is not found")?;
         ensure(fits, "an object is of another kind than its place")?;
         ensure(!(segment && object.inode.orphaned), "a segment is marked as a POSIX object")?;
+        self.verify_lifetime(object)?;
         let cost = if self.objects.sparse { object.allocated } else { object.size }.pages();
         let charged = match object.reserved {
             None => object.charged == cost,
             Some(_) => object.charged > cost && !segment && !self.objects.sparse,
         };
         ensure(charged, "an object is not charged what it costs")
+    }
+
+    fn verify_lifetime(&self, object: &Object) -> Checked {
+        let fits = match object.lifetime {
+            Lifetime::UntilRemoved => true,
+            Lifetime::Durable => matches!(object.kind, Kind::Object | Kind::Segment),
+            Lifetime::Process | Lifetime::LastUser => object.kind == Kind::Object,
+        };
+        ensure(fits, "an object has a lifetime that its kind has not")?;
+        let durable = object.lifetime == Lifetime::Durable;
+        ensure(!durable || self.durable, "a durable object is in a store without state")?;
+        ensure(!durable || object.inode.links <= 1, "a durable object has several names")
     }
 }

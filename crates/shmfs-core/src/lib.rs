@@ -22,6 +22,8 @@ mod namespace;
 mod object;
 mod perm;
 mod reap;
+mod settle;
+mod want;
 
 pub use answer::{Answer, Effect, Event, Facts};
 pub use image::{Changes, Damage, ObjectImage, PlaceImage, SegmentImage, StoreImage};

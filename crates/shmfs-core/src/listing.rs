@@ -10,9 +10,18 @@ impl Namespace {
         let mut after = after;
         loop {
             after = self.objects.after(after)?;
-            if !matches!(self.objects.get(after).place, Place::Pending(..) | Place::Fresh(..)) {
+            if self.is_shown(self.objects.get(after)) {
                 return Some(after);
             }
+        }
+    }
+
+    /// Whether listings show it: nobody is still making it.
+    pub(crate) fn is_shown(&self, object: &Object) -> bool {
+        match object.place {
+            Place::Pending(..) | Place::Fresh(..) => false,
+            Place::Anonymous(_, ticket) => ticket.is_none(),
+            Place::Name(_) | Place::Slot(_) | Place::Released => true,
         }
     }
 
@@ -63,6 +72,8 @@ impl Namespace {
             }
             // Of the two files that a rename affects, the one that is more often another's.
             Call::Rename { to, .. } => self.mount.names.get(to),
+            Call::Want(wanted) => self.mount.names.get(&wanted.name),
+            Call::Fetch { object, .. } => self.objects.find(*object).map(|_| *object),
             Call::Next { after } => self.object_after(*after),
             _ => None,
         }
@@ -83,7 +94,11 @@ impl Namespace {
         let inode = &object.inode;
         Row {
             object: id,
-            door: if object.kind == Kind::Segment { Door::Sysv } else { Door::Posix },
+            door: match object.kind {
+                Kind::Segment => Door::Sysv,
+                Kind::Object | Kind::Semaphore => Door::Posix,
+                Kind::Anonymous => Door::Anon,
+            },
             kind: object.kind,
             shmid: segment.map(|(slot, segment)| shmfs_abi::Shmid::new(slot, segment.seq)),
             key: segment.map(|(_, segment)| segment.key),
@@ -98,6 +113,8 @@ impl Namespace {
             lpid: segment.map(|(_, segment)| segment.lpid),
             removed: object.place == Place::Released
                 || segment.is_some_and(|(_, segment)| segment.is_removed()),
+            lifetime: object.lifetime,
+            guarded: object.guarded,
             created: inode.created,
         }
     }
@@ -113,6 +130,7 @@ impl Namespace {
             backing: self.posix,
             sysv: 0,
             posix: 0,
+            anon: 0,
             unnamed: 0,
             created: self.created,
             clients: 0,
@@ -125,6 +143,7 @@ impl Namespace {
             match object.place {
                 Place::Slot(_) => usage.sysv += 1,
                 Place::Name(_) => usage.posix += 1,
+                Place::Anonymous(..) => usage.anon += 1,
                 Place::Released => usage.unnamed += 1,
                 Place::Pending(..) | Place::Fresh(..) => {}
             }

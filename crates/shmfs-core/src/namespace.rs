@@ -9,13 +9,14 @@
 use crate::account::Account;
 use crate::answer::{Answer, Effect, Event, Facts};
 use crate::doors::posix::{self, Opened};
-use crate::doors::sysv::{Got, Removed, Segments};
+use crate::doors::sysv::{Asked, Got, Removed, Segments};
 use crate::ids::Counter;
 use crate::mount::Mount;
-use crate::object::{Objects, Place};
+use crate::object::{Object, Objects, Place};
+use crate::want::given;
 use shmfs_abi::{
-    Backing, ByteLen, Call, Created, Cred, Errno, Gid, Kind, LimitsChange, ObjectId, OpenFlags, ProcFile,
-    Reply, Result, ShmLimits, Slot, Ticket, Time, Uid, limits, refuse,
+    Backing, ByteLen, Call, Created, Cred, Errno, Gid, Kind, Lifetime, LimitsChange, ObjectId, OpenFlags,
+    ProcFile, Reply, Result, ShmLimits, Slot, Ticket, Time, Uid, Wanted, limits, refuse,
 };
 use std::collections::BTreeMap;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub limits: ShmLimits,
     /// What stands behind the POSIX door.
     pub posix: Backing,
+    /// Whether there can be durable objects.
+    pub durable: bool,
     /// fs.protected_regular of the host.
     pub protected_regular: u8,
     /// fs.protected_hardlinks of the host.
@@ -51,6 +54,8 @@ pub(crate) enum Pending {
     Object(ObjectId),
     /// An object whose backing is being given its name.
     Name(ObjectId),
+    /// Anonymous memory whose backing is being made.
+    Anonymous(ObjectId),
     /// A semaphore whose backing is being made.
     Fresh(ObjectId),
     /// A semaphore whose creator is to publish it.
@@ -68,6 +73,7 @@ pub struct Namespace {
     pub(crate) pending: BTreeMap<Ticket, Pending>,
     pub(crate) created: Created,
     pub(crate) posix: Backing,
+    pub(crate) durable: bool,
     pub(crate) reserve: bool,
     pub(crate) numbers: Counter,
     pub(crate) tickets: Counter,
@@ -87,6 +93,7 @@ impl Namespace {
             pending: BTreeMap::new(),
             created: Created::default(),
             posix: config.posix,
+            durable: config.durable,
             reserve: config.reserve,
             numbers: Counter::default(),
             tickets: Counter::default(),
@@ -99,7 +106,13 @@ impl Namespace {
     /// The refusal that Linux would give, in Linux's order; and `ENOSPC` where the store is full.
     pub fn call(&mut self, caller: &Cred, call: Call, now: Time) -> Result<Answer> {
         match call {
-            Call::ShmGet { key, size, flags } => self.shmget(caller, (key, size, flags), now),
+            Call::ShmGet { key, size, flags } => {
+                self.shmget(caller, Asked { key, size, flags, durable: false }, now)
+            }
+            Call::ShmGetDurable { key, size, flags } => {
+                self.may_outlive()?;
+                self.shmget(caller, Asked { key, size, flags, durable: true }, now)
+            }
             Call::ShmAttach { shmid, flags } => self.shmat(caller, shmid, flags, now),
             // The count that came before the call has done what there was to do.
             Call::ShmDetached { .. } => Ok(Answer::done()),
@@ -131,6 +144,9 @@ impl Namespace {
                 Ok(Answer::new(Reply::ShmInfo { limits, usage, highest }, Vec::new()))
             }
             Call::Open { name, flags, mode } => self.open(caller, (name, flags, mode), now),
+            Call::Want(wanted) => self.want(caller, &wanted, now),
+            Call::Anonymous { label, size } => self.anonymous(caller, (label, size), now),
+            Call::Fetch { object, part } => self.fetch(caller, object, part),
             Call::SemOpen { name, flags, mode } => self.sem_open(caller, (name, flags, mode), now),
             Call::SemPublish { ticket } => self.sem_publish(ticket),
             Call::Unlink { name } => {
@@ -177,12 +193,7 @@ impl Namespace {
         }
     }
 
-    fn shmget(
-        &mut self,
-        caller: &Cred,
-        asked: (shmfs_abi::Key, ByteLen, shmfs_abi::GetFlags),
-        now: Time,
-    ) -> Result<Answer> {
+    fn shmget(&mut self, caller: &Cred, asked: Asked, now: Time) -> Result<Answer> {
         let (new, ticket) = self.upcoming();
         let admitted = match self.segments.get(&mut self.objects, new, caller, asked, now)? {
             Got::Found(shmid) => return Ok(Answer::new(Reply::Shmid(shmid), Vec::new())),
@@ -212,14 +223,16 @@ impl Namespace {
 
     fn open(&mut self, caller: &Cred, asked: (shmfs_abi::Name, OpenFlags, u32), now: Time) -> Result<Answer> {
         let new = self.upcoming();
-        let given = asked.1 - (OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::TRUNC);
-        let opened = posix::open(&mut self.mount, &mut self.objects, new, caller, asked, now)?;
+        let (name, flags, mode) = asked;
+        let (size, lifetime) = (ByteLen(0), Lifetime::UntilRemoved);
+        let wanted = Wanted { name, flags, mode, size, lifetime, guarded: false };
+        let opened = posix::open(&mut self.mount, &mut self.objects, new, caller, &wanted, now)?;
         let (object, mut effects) = match opened {
             Opened::Found { object, truncate: true } => (object, vec![Effect::Truncate { object }]),
             Opened::Found { object, truncate: false } => (object, Vec::new()),
             Opened::Created { object, pending } => (object, vec![self.make(new, pending, self.posix, 0)]),
         };
-        effects.push(Effect::Give { object, flags: given });
+        effects.push(Effect::Give { object, flags: given(flags) });
         Ok(Answer::new(Reply::Opened { object }, effects))
     }
 
@@ -288,7 +301,7 @@ impl Namespace {
         objects.into_iter().map(|object| self.release(object)).collect()
     }
 
-    fn is_released(&self, object: ObjectId) -> bool {
+    pub(crate) fn is_released(&self, object: ObjectId) -> bool {
         self.objects.find(object).is_some_and(|found| found.place == Place::Released)
     }
 
@@ -314,23 +327,23 @@ impl Namespace {
             // `inode_newsize_ok`, fs/attr.c.
             return refuse(Errno::EFBIG, "no object can be so large");
         }
-        let (pages, charged) = (size.pages(), found.charged);
+        let (pages, charged, lifetime) = (size.pages(), found.charged, found.lifetime);
         if pages > charged && !self.objects.sparse {
             self.objects.account.admit(shmfs_abi::PageCount(pages.0 - charged.0))?;
             self.objects.reserve(object, pages, now);
         }
-        if self.reserve {
+        if self.reserve || lifetime == Lifetime::Durable {
             return Ok(Answer::new(Reply::Done, vec![Effect::Populate { object, size }]));
         }
         Ok(Answer::done())
     }
 
     /// The numbers of what is created next, if anything is: only [`Namespace::make`] draws them.
-    fn upcoming(&self) -> (ObjectId, Ticket) {
+    pub(crate) fn upcoming(&self) -> (ObjectId, Ticket) {
         (ObjectId(self.numbers.upcoming()), Ticket(self.tickets.upcoming()))
     }
 
-    fn make(
+    pub(crate) fn make(
         &mut self,
         (object, ticket): (ObjectId, Ticket),
         pending: Pending,
@@ -343,7 +356,7 @@ impl Namespace {
         let made = self.objects.get(object);
         let inode = &made.inode;
         let (size, uid, gid, mode) = (made.size, inode.uid, inode.gid, inode.mode);
-        let populate = self.reserve;
+        let populate = self.reserve && backing != Backing::Durable;
         Effect::Make { ticket, object, backing, huge_log2, size, uid, gid, mode, populate }
     }
 
@@ -351,79 +364,6 @@ impl Namespace {
     pub(crate) fn release(&mut self, object: ObjectId) -> Effect {
         self.objects.change(object, |released| released.place = Place::Released);
         Effect::Release { object }
-    }
-
-    /// Hears how the effect with this ticket went.
-    pub fn settle(&mut self, ticket: Ticket, outcome: std::result::Result<Facts, Errno>) -> Vec<Effect> {
-        let Some(pending) = self.pending.remove(&ticket) else { return Vec::new() };
-        match (pending, outcome) {
-            (Pending::Segment(slot), Ok(_)) => {
-                self.segments.made(slot);
-                self.created.segments += 1;
-                Vec::new()
-            }
-            (Pending::Object(object), Ok(_)) => {
-                let Some(Place::Pending(name, _)) = self.objects.find(object).map(|found| found.place) else {
-                    return Vec::new();
-                };
-                self.pending.insert(ticket, Pending::Name(object));
-                vec![Effect::Link { ticket, object, name }]
-            }
-            (Pending::Name(object), Ok(_)) => {
-                self.named(object);
-                Vec::new()
-            }
-            (Pending::Fresh(object) | Pending::Unpublished(object), Ok(_)) => {
-                self.pending.insert(ticket, Pending::Unpublished(object));
-                Vec::new()
-            }
-            (Pending::Segment(slot), Err(_)) => {
-                if let Some(object) = self.segments.forget(slot) {
-                    self.objects.discard(object);
-                }
-                Vec::new()
-            }
-            (Pending::Object(object), Err(_)) => {
-                self.give_up_name(object);
-                self.objects.discard(object);
-                Vec::new()
-            }
-            (Pending::Name(object), Err(_)) => {
-                self.give_up_name(object);
-                vec![self.release(object)]
-            }
-            (Pending::Fresh(object), Err(_)) => {
-                self.objects.discard(object);
-                Vec::new()
-            }
-            (Pending::Unpublished(object), Err(_)) => vec![self.release(object)],
-            (Pending::Lock(..), Ok(_)) => Vec::new(),
-            (Pending::Lock(slot, locked), Err(_)) => {
-                self.segments.set_locked(slot, !locked);
-                Vec::new()
-            }
-        }
-    }
-
-    fn named(&mut self, object: ObjectId) {
-        let Some(named) = self.objects.find(object) else { return };
-        let Place::Pending(name, _) = named.place else { return };
-        let kind = named.kind;
-        self.objects.change(object, |named| {
-            named.place = Place::Name(name);
-            named.inode.links = 1;
-        });
-        match kind {
-            Kind::Semaphore => self.created.semaphores += 1,
-            Kind::Object | Kind::Segment => self.created.objects += 1,
-        }
-    }
-
-    /// The name of what cannot have it is free again.
-    fn give_up_name(&mut self, object: ObjectId) {
-        if let Some(Place::Pending(name, _)) = self.objects.find(object).map(|found| found.place) {
-            self.mount.names.unlink(&name);
-        }
     }
 
     /// Hears what happened outside.
@@ -444,15 +384,19 @@ impl Namespace {
                 });
             }
             Event::Unused { object } => {
-                if self.objects.find(object).is_some_and(|found| found.place == Place::Released) {
+                if self.objects.find(object).is_some_and(Object::is_unfindable) {
                     self.objects.remove(object);
                 }
             }
             Event::Exited { pid } => {
-                self.objects.creator_ended(pid);
+                let ended = self.objects.creator_ended(pid);
+                let mut effects: Vec<_> =
+                    ended.into_iter().flat_map(|object| self.take_names(object)).collect();
                 let slots = self.segments.creator_ended(pid);
-                return self.destroy(slots);
+                effects.extend(self.destroy(slots));
+                return effects;
             }
+            Event::Unheld { object } => return self.unheld(object),
             Event::Reaped { object } => return self.reap(object),
             Event::Forked { slot, parent } => self.segments.forked(slot, parent, now),
             Event::Died { slot, object, pid, .. } => self.segments.died(slot, object, pid, now),

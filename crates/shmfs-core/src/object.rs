@@ -5,7 +5,7 @@
 
 use crate::account::Account;
 use crate::inode::Inode;
-use shmfs_abi::{ByteLen, Kind, Name, ObjectId, PageCount, Pid, Result, Slot, Ticket, Time};
+use shmfs_abi::{ByteLen, Kind, Lifetime, Name, ObjectId, PageCount, Pid, Result, Slot, Ticket, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where an object is found.
@@ -19,6 +19,8 @@ pub(crate) enum Place {
     Fresh(Name, Ticket),
     /// By the segment in this slot.
     Slot(Slot),
+    /// Nowhere: anonymous memory with this label. A ticket waits for its backing to be made.
+    Anonymous(Name, Option<Ticket>),
     /// Nowhere any more.
     Released,
 }
@@ -32,6 +34,9 @@ pub(crate) struct Object {
     pub(crate) charged: PageCount,
     pub(crate) inode: Inode,
     pub(crate) place: Place,
+    pub(crate) lifetime: Lifetime,
+    /// Its writers take a lock, which who copies it waits for.
+    pub(crate) guarded: bool,
     /// Since when more is charged than the size shows: a program resizes a moment after it reserved.
     pub(crate) reserved: Option<Time>,
 }
@@ -159,14 +164,21 @@ impl Objects {
         self.change(id, |object| object.charged = pages);
     }
 
-    /// What this process created is nobody's creation any more.
-    pub(crate) fn creator_ended(&mut self, pid: Pid) {
+    /// What this process created is nobody's creation any more. Says which named objects were to live as long as it.
+    pub(crate) fn creator_ended(&mut self, pid: Pid) -> Vec<ObjectId> {
         let created = self.creators.range((pid, ObjectId(0))..=(pid, ObjectId(u64::MAX)));
         let created: Vec<_> = created.copied().collect();
-        for entry in created {
-            self.creators.remove(&entry);
+        for entry in &created {
+            self.creators.remove(entry);
             self.change(entry.1, |object| object.inode.orphaned = true);
         }
+        let ended = created.into_iter().map(|(_, id)| id);
+        ended.filter(|id| self.lifetime_of_named(*id) == Some(Lifetime::Process)).collect()
+    }
+
+    /// The lifetime of an object that has a name.
+    pub(crate) fn lifetime_of_named(&self, id: ObjectId) -> Option<Lifetime> {
+        self.find(id).filter(|found| matches!(found.place, Place::Name(_))).map(|found| found.lifetime)
     }
 
     /// Forgets an object and gives its charge back.
@@ -188,13 +200,28 @@ impl Objects {
 impl Object {
     /// An object that is not charged yet.
     pub(crate) fn new(kind: Kind, size: ByteLen, inode: Inode, place: Place) -> Object {
-        Object { kind, size, allocated: ByteLen(0), charged: PageCount(0), inode, place, reserved: None }
+        Object {
+            kind,
+            size,
+            allocated: ByteLen(0),
+            charged: PageCount(0),
+            inode,
+            place,
+            lifetime: Lifetime::UntilRemoved,
+            guarded: false,
+            reserved: None,
+        }
     }
 
-    /// Its name, while it has one.
+    /// Whether nothing finds it: it lives as long as somebody holds it.
+    pub(crate) fn is_unfindable(&self) -> bool {
+        matches!(self.place, Place::Released | Place::Anonymous(..))
+    }
+
+    /// Its name, while it has one, or its label.
     pub(crate) fn name(&self) -> Option<Name> {
         match self.place {
-            Place::Name(name) => Some(name),
+            Place::Name(name) | Place::Anonymous(name, _) => Some(name),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use crate::answer::Effect;
 use crate::doors::posix;
 use crate::namespace::Namespace;
 use crate::object::{Object, Place};
-use shmfs_abi::ObjectId;
+use shmfs_abi::{Lifetime, ObjectId};
 
 impl Namespace {
     /// What may be reaped if no living process uses it: named POSIX objects whose creators have ended, and segments
@@ -20,12 +20,13 @@ impl Namespace {
 
     fn is_orphan(&self, object: &Object) -> bool {
         match object.place {
+            _ if object.lifetime == Lifetime::Durable => false,
             Place::Name(_) => object.inode.orphaned,
             Place::Slot(slot) => self
                 .segments
                 .at(slot)
                 .is_some_and(|segment| segment.made && segment.orphaned && segment.nattch == 0),
-            Place::Pending(..) | Place::Fresh(..) | Place::Released => false,
+            Place::Pending(..) | Place::Fresh(..) | Place::Anonymous(..) | Place::Released => false,
         }
     }
 
@@ -38,6 +39,11 @@ impl Namespace {
             self.segments.forget(slot);
             return vec![self.release(object)];
         }
+        self.take_names(object)
+    }
+
+    /// Takes every name of an object away: it is released.
+    pub(crate) fn take_names(&mut self, object: ObjectId) -> Vec<Effect> {
         let names = posix::take_names(&mut self.mount, &mut self.objects, object);
         let unlinks = names.into_iter().map(|name| Effect::Unlink { object, name });
         unlinks.chain([Effect::Release { object }]).collect()

@@ -4,13 +4,13 @@
 mod common;
 
 use common::{
-    CREATOR, NOW, ROOT, ask, call, fresh, name, observe, open, open_call, segment, settle, store, store_of,
-    used,
+    CREATOR, NOW, ROOT, anonymous, ask, call, durable_store, fresh, name, observe, open, open_call, segment,
+    settle, store, store_of, used, want,
 };
 use shmfs_abi::sysv::SHM_DEST;
 use shmfs_abi::{
-    AttachFlags, Backing, ByteLen, Call, Key, Kind, LimitsChange, Name, ObjectId, PageCount, Pid, Shmid,
-    Slot, Ticket, Time, limits,
+    AttachFlags, Backing, ByteLen, Call, GetFlags, Key, Kind, Lifetime, LimitsChange, Name, ObjectId,
+    PageCount, Pid, Shmid, Slot, Ticket, Time, limits,
 };
 use shmfs_core::{
     Changes, Damage, Effect, Event, Facts, Namespace, ObjectImage, PlaceImage, SegmentImage, StoreImage,
@@ -178,9 +178,12 @@ const OBJECT: usize = 0;
 const SEGMENT: usize = 1;
 const FRESH: usize = 2;
 const WAITING: usize = 3;
+const DURABLE: usize = 4;
+const KEPT: usize = 5;
+const ANONYMOUS: usize = 6;
 
 fn whole() -> Whole {
-    let mut store = store();
+    let mut store = durable_store();
     open(&mut store, "a");
     segment(&mut store, 5);
     fresh(&mut store, "sem.f");
@@ -188,10 +191,14 @@ fn whole() -> Whole {
     let Some(&Effect::Make { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
     settle(&mut store, ticket, Ok(Facts::default()));
     call(&mut store, Call::Link { from: name("a"), to: name("b") }).unwrap();
+    want(&mut store, "d", Lifetime::Durable);
+    let flags = GetFlags::from_bits_retain(0o1600);
+    call(&mut store, Call::ShmGetDurable { key: Key(6), size: ByteLen(1), flags }).unwrap();
+    anonymous(&mut store, "n");
     let changes = store.take_changes();
     let objects: Vec<_> = changes.objects.into_iter().map(|(_, image)| image.unwrap()).collect();
     let names = changes.names.into_iter().map(|(name, object)| (name, object.unwrap())).collect();
-    assert_eq!(objects.len(), 4);
+    assert_eq!(objects.len(), 7);
     Whole { store: store.image(), objects, names }
 }
 
@@ -218,11 +225,11 @@ fn numbers_and_names_that_cannot_be_are_refused() {
         whole.objects.push(whole.objects[FRESH]);
     });
     let number = "an object has a number that was never given";
-    refused(number, |whole| whole.objects[OBJECT].object = ObjectId(5));
+    refused(number, |whole| whole.objects[OBJECT].object = ObjectId(8));
     refused(number, |whole| whole.objects[OBJECT].object = ObjectId(0));
     refused(number, |whole| whole.store.numbers.0 = 3);
     let ticket = "something waits for a ticket that was never given";
-    refused(ticket, |whole| whole.store.numbers.1 = 3);
+    refused(ticket, |whole| whole.store.numbers.1 = 2);
     refused(ticket, |whole| whole.objects[FRESH].place = PlaceImage::Fresh(name("sem.f"), Ticket(0)));
     refused("two things wait for one ticket", |whole| {
         let PlaceImage::Pending(_, ticket) = whole.objects[WAITING].place else { panic!("it does not wait") };
@@ -254,9 +261,9 @@ fn segments_that_cannot_be_are_refused() {
         copy.place = PlaceImage::Slot(slot, segment);
         whole.objects.push(copy);
     };
-    refused("two segments have one slot", |whole| second(whole, Slot(0), Key(6)));
-    refused("two segments have one key", |whole| second(whole, Slot(1), Key(5)));
-    refused("a slot is beyond the last", |whole| second(whole, Slot(limits::SLOTS), Key(6)));
+    refused("two segments have one slot", |whole| second(whole, Slot(0), Key(7)));
+    refused("two segments have one key", |whole| second(whole, Slot(2), Key(5)));
+    refused("a slot is beyond the last", |whole| second(whole, Slot(limits::SLOTS), Key(8)));
     refused("a removed segment has a key", |whole| segment_of(whole).perm.mode |= SHM_DEST);
     refused("a removed segment that nobody attaches is there", |whole| {
         let segment = segment_of(whole);
@@ -280,7 +287,7 @@ fn segments_that_cannot_be_are_refused() {
         segment_of(whole).size = ByteLen(u64::MAX);
         segment_of(whole).key = Key::PRIVATE;
         let mut copy = whole.objects[SEGMENT];
-        for slot in 1..5000 {
+        for slot in 2..5000 {
             let PlaceImage::Slot(place, _) = &mut copy.place else { panic!("it is no segment") };
             (*place, copy.object) = (Slot(slot), ObjectId(100 + u64::from(slot)));
             whole.objects.push(copy);
@@ -295,6 +302,8 @@ fn kinds_sizes_and_charges_that_cannot_be_are_refused() {
     refused(kind, |whole| whole.objects[WAITING].kind = Kind::Segment);
     refused(kind, |whole| whole.objects[SEGMENT].kind = Kind::Object);
     refused(kind, |whole| whole.objects[FRESH].kind = Kind::Object);
+    refused(kind, |whole| whole.objects[OBJECT].kind = Kind::Anonymous);
+    refused(kind, |whole| whole.objects[ANONYMOUS].kind = Kind::Object);
     let large = "an object is too large";
     refused(large, |whole| whole.objects[OBJECT].size = ByteLen(limits::OBJECT_BYTES + 1));
     refused(large, |whole| whole.objects[OBJECT].allocated = ByteLen(u64::MAX));
@@ -306,6 +315,23 @@ fn kinds_sizes_and_charges_that_cannot_be_are_refused() {
     let peak = "more is charged than ever was";
     refused(peak, |whole| whole.store.peak = PageCount(2));
     refused(peak, |whole| whole.objects[OBJECT].charged = PageCount(u64::MAX));
+}
+
+#[test]
+fn lifetimes_that_cannot_be_are_refused() {
+    let lifetime = "an object has a lifetime that its kind has not";
+    refused(lifetime, |whole| whole.objects[ANONYMOUS].lifetime = Lifetime::Durable);
+    refused(lifetime, |whole| whole.objects[FRESH].lifetime = Lifetime::LastUser);
+    let differs = "a segment and its object live differently long";
+    refused(differs, |whole| whole.objects[SEGMENT].lifetime = Lifetime::Durable);
+    refused(differs, |whole| whole.objects[KEPT].lifetime = Lifetime::UntilRemoved);
+    refused(differs, |whole| segment_of(whole).durable = true);
+    let place = "a durable object is in a store without state";
+    refused(place, |whole| whole.store.durable = false);
+    refused("a durable object has several names", |whole| {
+        whole.names.push((name("e"), whole.objects[DURABLE].object));
+        whole.objects[DURABLE].links = 2;
+    });
 }
 
 #[test]

@@ -183,7 +183,12 @@ impl Table {
 
     /// Counts one object that the client opened without a message.
     pub fn count_open(&self) {
-        self.pages.atomic_u64(AT_OPENS).fetch_add(1, Relaxed);
+        self.count_opens(1);
+    }
+
+    /// Counts as many.
+    pub fn count_opens(&self, number: u64) {
+        self.pages.atomic_u64(AT_OPENS).fetch_add(number, Relaxed);
     }
 
     /// Objects that were opened without a message, as they were counted here.

@@ -32,6 +32,6 @@ pub use layout::ROWS;
 pub use pages::{Pages, VecPages};
 pub use record::{
     ANSWER_BYTES, Answered, ClientRecord, ConnectionId, ConnectionRecord, Intent, ObjectRecord, Record,
-    RecordId, Role, StoreRecord, WriterRecord,
+    RecordId, Role, STATE_BYTES, StoreRecord, WriterRecord,
 };
 pub use recovery::is_journal;

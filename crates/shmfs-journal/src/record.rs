@@ -15,6 +15,9 @@ use shmfs_sys::socket::Peer;
 /// Bytes of a stored answer: every reply of a call that changes something, and every refusal, is shorter.
 pub const ANSWER_BYTES: usize = 320;
 
+/// Bytes of the path of a state directory: what a row has room for beside the store's own.
+pub const STATE_BYTES: usize = 255;
+
 /// A connection's number. Never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnectionId(pub u64);
@@ -88,6 +91,10 @@ pub struct StoreRecord {
     pub image: StoreImage,
     /// The directory's path, at most 107 bytes as a socket's.
     pub dir: Vec<u8>,
+    /// The path of the directory of durable objects, at most [`STATE_BYTES`]; empty where there is none.
+    pub state: Vec<u8>,
+    /// The file whose lock keeps that directory for this store.
+    pub state_lock: i32,
     pub listener: i32,
     pub hidden: i32,
     /// The pipe whose end says that the store's command has ended; -1 where the store ends when it is told to.
@@ -243,5 +250,13 @@ pub enum Intent {
     },
     Resize {
         bytes: u64,
+    },
+    /// Write down what a durable object is, as the engine has it by then.
+    Record {
+        object: ObjectId,
+    },
+    /// Forget a durable object.
+    Erase {
+        object: ObjectId,
     },
 }

@@ -108,6 +108,7 @@ fn found(dir: &std::path::Path, listener: RawFd) -> RawFd {
         reserve: false,
         limits: shm,
         posix: Backing::Memfd,
+        durable: false,
         protected_regular: 0,
         protected_hardlinks: false,
         owner: (Uid(0), Gid(0)),
@@ -116,6 +117,8 @@ fn found(dir: &std::path::Path, listener: RawFd) -> RawFd {
     let record = StoreRecord {
         image: namespace.image(),
         dir: dir.as_os_str().as_bytes().to_vec(),
+        state: Vec::new(),
+        state_lock: -1,
         listener,
         hidden: -1,
         hold: -1,

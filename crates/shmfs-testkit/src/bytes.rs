@@ -9,7 +9,7 @@
 
 use crate::sequence::{Act, Sequence};
 use crate::setting::{Setting, USERS};
-use crate::step::{BEYOND, Fault, Limit, PROC_FILES, Question, STALE, Step};
+use crate::step::{BEYOND, Fault, LIFETIMES, Limit, PARTS, PROC_FILES, Question, STALE, Step};
 use shmfs_abi::Caps;
 
 /// Acts in one sequence; what follows is not looked at.
@@ -82,6 +82,7 @@ fn setting_of(args: Args<'_>) -> Setting {
         reserve: args.bit(0, 1),
         protected_regular: args.at(0) >> 2 & 1,
         protected_hardlinks: args.bit(0, 3),
+        durable: args.bit(0, 6),
         owner: args.at(0) >> 4 & 3,
         caps: [Caps::all() - taken, given, Caps::empty(), Caps::empty()],
     }
@@ -92,7 +93,8 @@ fn act(kind: u8, args: Args<'_>) -> Option<Act> {
     let step = match kind & 0x1f {
         0 => {
             let flags = get_flags(args);
-            Step::Get { who, key: args.name(0), pages: args.at(1), flags, fails: args.bit(0, 4) }
+            let (fails, durable) = (args.bit(0, 4), args.bit(3, 0));
+            Step::Get { who, key: args.name(0), pages: args.at(1), flags, fails, durable }
         }
         1 => Step::Attach { who, which, read_only: args.bit(1, 0) },
         2 => Step::Detach { who, which },
@@ -139,9 +141,31 @@ fn act(kind: u8, args: Args<'_>) -> Option<Act> {
         26 => Step::Pass { seconds: args.at(0) },
         27 => return Some(Act::Keep),
         28 => return Some(Act::Restart),
+        29 => {
+            let (flags, lifetime) = (open_flags(args), LIFETIMES[usize::from(args.at(2) >> 2 & 3)]);
+            let (mode, fault, guarded) = (args.mode(1), args.fault(2), args.bit(2, 4));
+            let pages = args.or_beyond(3);
+            Step::Want { who, name: args.name(0), flags, mode, fault, pages, lifetime, guarded }
+        }
+        30 => library(who, args),
         _ => return None,
     };
     Some(Act::Step(step))
+}
+
+/// What only programs of the library ask for, by the two highest bits of the first argument.
+fn library(who: u8, args: Args<'_>) -> Step {
+    match args.at(0) >> 5 {
+        0 => {
+            let (label, pages) = (args.name(0), args.or_beyond(1));
+            Step::Anonymous { who, label, pages, fails: args.bit(0, 2) }
+        }
+        1 => Step::Unheld { which: args.at(1) },
+        _ => {
+            let part = PARTS[usize::from(args.at(0) & 0x1f) % PARTS.len()];
+            Step::Fetch { who, which: args.at(1), part }
+        }
+    }
 }
 
 fn get_flags(args: Args<'_>) -> i32 {

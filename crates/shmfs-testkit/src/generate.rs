@@ -1,7 +1,7 @@
 //! Random sequences and settings for proptest.
 
 use crate::setting::{Setting, USERS};
-use crate::step::{BEYOND, Fault, Limit, PROC_FILES, Question, STALE, Step};
+use crate::step::{BEYOND, Fault, LIFETIMES, Limit, PARTS, PROC_FILES, Question, STALE, Step};
 use proptest::prelude::*;
 use proptest::sample::select;
 use shmfs_abi::Caps;
@@ -59,8 +59,9 @@ fn limit() -> impl Strategy<Value = (Limit, u64)> {
 fn sysv() -> impl Strategy<Value = Step> {
     let which = any::<u8>;
     prop_oneof![
-        12 => (who(), 0..4u8, 0..9u8, get_flags(), fails())
-            .prop_map(|(who, key, pages, flags, fails)| Step::Get { who, key, pages, flags, fails }),
+        12 => (who(), 0..4u8, 0..9u8, get_flags(), fails(), prop::bool::weighted(0.2)).prop_map(
+            |(who, key, pages, flags, fails, durable)| Step::Get { who, key, pages, flags, fails, durable }
+        ),
         10 => (who(), which(), any::<bool>())
             .prop_map(|(who, which, read_only)| Step::Attach { who, which, read_only }),
         6 => (who(), which()).prop_map(|(who, which)| Step::Detach { who, which }),
@@ -100,11 +101,30 @@ fn posix() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn library() -> impl Strategy<Value = Step> {
+    let which = any::<u8>;
+    let pages = || prop_oneof![20 => 0..9u8, 1 => Just(BEYOND)];
+    let lifetime = || select(&LIFETIMES[..]);
+    let wanted = (pages(), lifetime(), any::<bool>());
+    prop_oneof![
+        12 => (who(), 0..4u8, open_flags(), mode(), fault(), wanted).prop_map(
+            |(who, name, flags, mode, fault, (pages, lifetime, guarded))| Step::Want {
+                who, name, flags, mode, fault, pages, lifetime, guarded
+            }
+        ),
+        4 => (who(), 0..4u8, pages(), fails())
+            .prop_map(|(who, label, pages, fails)| Step::Anonymous { who, label, pages, fails }),
+        3 => (who(), which(), select(&PARTS[..])).prop_map(|(who, which, part)| Step::Fetch { who, which, part }),
+        3 => which().prop_map(|which| Step::Unheld { which }),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let which = any::<u8>;
     prop_oneof![
         25 => sysv(),
         24 => posix(),
+        10 => library(),
         3 => which().prop_map(|which| Step::LetGo { which }),
         1 => which().prop_map(|which| Step::Reap { which }),
         1 => (which(), 0..9u8).prop_map(|(which, pages)| Step::Touch { which, pages }),
@@ -124,10 +144,12 @@ pub fn settings() -> impl Strategy<Value = Setting> {
     let one =
         (0..Caps::all().iter().count()).prop_map(|index| Caps::all().iter().nth(index).unwrap_or_default());
     let (root, user) = (one.clone().prop_map(|one| Caps::all() - one), prop_oneof![caps, one]);
-    let any = (any::<bool>(), any::<bool>(), 0..3u8, any::<bool>(), who(), root, user);
-    let any = any.prop_map(|(sparse, reserve, protected_regular, protected_hardlinks, owner, root, user)| {
+    let any = (any::<[bool; 4]>(), 0..3u8, who(), root, user);
+    let any = any.prop_map(|(switches, protected_regular, owner, root, user)| {
+        let [sparse, reserve, protected_hardlinks, durable] = switches;
         let caps = [root, user, Caps::empty(), Caps::empty()];
-        Setting { sparse, reserve, protected_regular, protected_hardlinks, owner, caps }
+        Setting { sparse, reserve, protected_regular, protected_hardlinks, durable, owner, caps }
     });
-    prop_oneof![Just(Setting::default()), any]
+    let durable = Setting { durable: true, ..Setting::default() };
+    prop_oneof![Just(Setting::default()), Just(durable), any]
 }

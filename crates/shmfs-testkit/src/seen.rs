@@ -54,12 +54,12 @@ macro_rules! names {
 
 names! {
     Call, name_of_call, ALL_CALLS:
-    ShmGet, ShmAttach, ShmDetached, ShmStat, ShmStatIndex, ShmSet, ShmRemove, ShmLock, ShmInfo, Open, Unlink, Rename,
-    Link, SemOpen, SemPublish, Reserve, Settle, ProcText, ProcWrite, Next, Usage, SetLimits, Replace,
+    ShmGet, ShmGetDurable, ShmAttach, ShmDetached, ShmStat, ShmStatIndex, ShmSet, ShmRemove, ShmLock, ShmInfo, Open,
+    Want, Anonymous, Fetch, Unlink, Rename, Link, SemOpen, SemPublish, Reserve, Settle, ProcText, ProcWrite, Next, Usage, SetLimits, Replace,
 }
 
 names! {
     Effect, name_of_effect, ALL_EFFECTS:
-    Make, Give, Introduce, Link, Rename, LinkName, Lock, Hear, Populate, Resize, Unlink, Own, Truncate, Mark, Release,
+    Make, Give, GiveUndo, Introduce, Link, Rename, LinkName, Lock, Hear, Populate, Resize, Unlink, Own, Truncate, Mark, Release,
     Text,
 }

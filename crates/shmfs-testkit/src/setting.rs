@@ -21,6 +21,8 @@ pub struct Setting {
     pub protected_regular: u8,
     /// fs.protected_hardlinks
     pub protected_hardlinks: bool,
+    /// Whether there is a state directory, for durable objects.
+    pub durable: bool,
     /// The user who owns the root directory.
     pub owner: u8,
     /// What each user may besides.
@@ -31,8 +33,8 @@ impl Default for Setting {
     /// Nothing is protected, and user 0 is root with all its capabilities.
     fn default() -> Setting {
         let caps = [Caps::all(), Caps::empty(), Caps::empty(), Caps::empty()];
-        let (sparse, reserve) = (false, false);
-        Setting { sparse, reserve, protected_regular: 0, protected_hardlinks: false, owner: 0, caps }
+        let (sparse, reserve, durable) = (false, false, false);
+        Setting { sparse, reserve, protected_regular: 0, protected_hardlinks: false, durable, owner: 0, caps }
     }
 }
 
@@ -45,6 +47,7 @@ impl Setting {
             reserve: self.reserve,
             limits: ShmLimits { shmmax, shmmni: limits::DEFAULT_SHMMNI, shmall: shmmax },
             posix: Backing::TmpfsFile,
+            durable: self.durable,
             protected_regular: self.protected_regular,
             protected_hardlinks: self.protected_hardlinks,
             owner: (Uid(owner), Gid(owner)),

@@ -1,6 +1,6 @@
 //! Steps of a sequence, small enough numbers that they meet.
 
-use shmfs_abi::ProcFile;
+use shmfs_abi::{Lifetime, Part, ProcFile};
 
 /// What goes wrong with what a call wants done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,11 +71,18 @@ pub(crate) const PROC_FILES: [ProcFile; 6] = [
     ProcFile::ShmNextId,
 ];
 
+/// Every lifetime.
+pub(crate) const LIFETIMES: [Lifetime; 4] =
+    [Lifetime::UntilRemoved, Lifetime::Process, Lifetime::LastUser, Lifetime::Durable];
+
+/// Every part of an object.
+pub(crate) const PARTS: [Part; 3] = [Part::Read, Part::Write, Part::Undo];
+
 /// Every call with a stale id.
 pub(crate) const STALE: [Stale; 5] = [Stale::Attach, Stale::Stat, Stale::Set, Stale::Remove, Stale::Lock];
 
-/// In [`Step::Resize`]: more pages than any file can have. In [`Step::Lock`]: as many as there are. In [`Step::Set`]: no
-/// user.
+/// In [`Step::Resize`], [`Step::Want`] and [`Step::Anonymous`]: more pages than any file can have. In [`Step::Lock`]: as
+/// many as there are. In [`Step::Set`]: no user.
 pub const BEYOND: u8 = u8::MAX;
 
 /// One thing that happens to a store. Numbers are reduced to what exists.
@@ -88,6 +95,8 @@ pub enum Step {
         pages: u8,
         flags: i32,
         fails: bool,
+        /// It is to outlive the store.
+        durable: bool,
     },
     Attach {
         who: u8,
@@ -152,6 +161,33 @@ pub enum Step {
         flags: i32,
         mode: u32,
         fault: Fault,
+    },
+    /// As `Open`, with a size from the first moment and a lifetime.
+    Want {
+        who: u8,
+        name: u8,
+        flags: i32,
+        mode: u32,
+        fault: Fault,
+        pages: u8,
+        lifetime: Lifetime,
+        guarded: bool,
+    },
+    Anonymous {
+        who: u8,
+        label: u8,
+        pages: u8,
+        fails: bool,
+    },
+    /// A part of anything that there is, or of what is gone.
+    Fetch {
+        who: u8,
+        which: u8,
+        part: Part,
+    },
+    /// Nobody holds a named object any more.
+    Unheld {
+        which: u8,
     },
     Unlink {
         who: u8,

@@ -9,7 +9,7 @@ use shmfs_testkit::{Seen, Sequence};
 use std::{fs, path::Path};
 
 /// Every call that is refused, with all that the model refuses it with.
-const REFUSALS: [(&str, &[&str]); 17] = [
+const REFUSALS: [(&str, &[&str]); 21] = [
     ("ShmGet", &["ENOENT", "EEXIST", "EINVAL", "EACCES", "EPERM", "ENOSPC"]),
     ("ShmAttach", &["EINVAL", "EACCES"]),
     ("ShmStat", &["EINVAL", "EACCES"]),
@@ -18,6 +18,10 @@ const REFUSALS: [(&str, &[&str]); 17] = [
     ("ShmRemove", &["EINVAL", "EPERM"]),
     ("ShmLock", &["EINVAL", "EPERM", "ENOMEM"]),
     ("Open", &["ENOENT", "EEXIST", "EACCES", "EAGAIN", "ENOSPC"]),
+    ("ShmGetDurable", &["EOPNOTSUPP", "ENOENT", "EEXIST", "EINVAL", "EACCES", "ENOSPC"]),
+    ("Want", &["EOPNOTSUPP", "EFBIG", "ENOENT", "EEXIST", "EACCES", "EAGAIN", "ENOSPC"]),
+    ("Anonymous", &["EFBIG", "ENOSPC"]),
+    ("Fetch", &["ENOENT", "EACCES", "EINVAL"]),
     ("Unlink", &["ENOENT", "EPERM", "EAGAIN"]),
     ("Rename", &["ENOENT", "EEXIST", "EINVAL", "EPERM", "EAGAIN"]),
     ("Link", &["ENOENT", "EEXIST", "EPERM", "EAGAIN"]),
@@ -30,7 +34,7 @@ const REFUSALS: [(&str, &[&str]); 17] = [
 ];
 
 /// The corpus is to be read by people too.
-const MOST_FILES: usize = 40;
+const MOST_FILES: usize = 42;
 const MOST_BYTES: usize = 512;
 
 #[test]

@@ -6,11 +6,14 @@ mod flaws;
 use flaws::{flaw, name, spoil, value};
 use proptest::prelude::*;
 use shmfs_abi::{
-    AttachFlags, ByteLen, Call, Caps, Cred, Errno, GetFlags, Gid, Groups, Key, LimitsChange, ObjectId,
-    OpenFlags, Pid, ProcFile, Reply, Shmid, Time, Uid,
+    AttachFlags, ByteLen, Call, Caps, Cred, Errno, GetFlags, Gid, Groups, Key, Lifetime, LimitsChange,
+    ObjectId, OpenFlags, Part, Pid, ProcFile, Reply, Shmid, Time, Uid, Wanted,
 };
 use shmfs_core::{Effect, Event, Facts, Namespace};
-use shmfs_testkit::{Kept, Play, steps};
+use shmfs_testkit::{Kept, Play, Setting, steps};
+
+const LIFETIMES: [Lifetime; 4] =
+    [Lifetime::UntilRemoved, Lifetime::Process, Lifetime::LastUser, Lifetime::Durable];
 
 const ROOT: Cred = Cred { pid: Pid(1), uid: Uid(0), gid: Gid(0), groups: Groups::NONE, caps: Caps::all() };
 
@@ -53,6 +56,14 @@ fn trample(engine: &mut Namespace, value: u64) {
     let (flags, size) = (GetFlags::from_bits_retain(0o1666), ByteLen(1));
     put(engine, Call::ShmGet { key: Key(77), size, flags });
     put(engine, Call::Link { from: name(0), to: name(9) });
+    put(engine, Call::ShmGetDurable { key: Key(78), size, flags });
+    put(engine, Call::Anonymous { label: name(1), size });
+    for number in 0..4_u64 {
+        let (flags, mode) = (OpenFlags::from_bits_retain(0o102), 0o600);
+        let lifetime = LIFETIMES[(number.wrapping_add(value) % 4) as usize];
+        let (name, size, guarded) = (name(number), ByteLen(value % 9000), false);
+        put(engine, Call::Want(Wanted { name, flags, mode, size, lifetime, guarded }));
+    }
     for number in 0..6 {
         put(
             engine,
@@ -68,6 +79,9 @@ fn trample(engine: &mut Namespace, value: u64) {
             put(engine, Call::ShmSet { shmid, uid: Uid(9), gid: Gid(9), mode: 0o777 });
             put(engine, Call::ShmStat { shmid });
         }
+        for part in [Part::Read, Part::Write, Part::Undo] {
+            put(engine, Call::Fetch { object, part });
+        }
         put(engine, Call::Reserve { object, size: ByteLen(value) });
         let facts = Facts { size: ByteLen(value), allocated: ByteLen(value) };
         observe(engine, Event::Measured { object, facts });
@@ -81,6 +95,9 @@ fn trample(engine: &mut Namespace, value: u64) {
     for (ticket, _, _) in engine.pending_links() {
         let effects = engine.settle(ticket, Err(Errno::EEXIST));
         carry_out(engine, effects);
+    }
+    for object in engine.objects().collect::<Vec<_>>() {
+        observe(engine, Event::Unheld { object });
     }
     for object in engine.orphans() {
         observe(engine, Event::Reaped { object });
@@ -109,8 +126,9 @@ proptest! {
         sequence in steps(40),
         flaws in prop::collection::vec(flaw(), 1..4),
         wild in value(),
+        durable in any::<bool>(),
     ) {
-        let mut play = Play::default();
+        let mut play = Play::new(&Setting { durable, ..Setting::default() });
         for step in sequence {
             play.play(step);
         }

@@ -7,6 +7,7 @@ use crate::{
     frame::{Frame, Sheet, slot, truth, zero},
     op,
     text::NameText,
+    want_body::{AnonymousBody, FetchBody, WantBody},
 };
 use shmfs_abi::{
     AttachFlags, ByteLen, Call, GetFlags, Gid, Key, LimitsChange, ObjectId, OpenFlags, ProcFile, Shmid,
@@ -97,6 +98,9 @@ pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
         Call::ShmGet { key, size, flags } => {
             sheet.write(op::SHM_GET, &GetBody { size: size.0, key: key.0, flags: flags.bits() })
         }
+        Call::ShmGetDurable { key, size, flags } => {
+            sheet.write(op::SHM_GET_DURABLE, &GetBody { size: size.0, key: key.0, flags: flags.bits() })
+        }
         Call::ShmAttach { shmid, flags } => {
             sheet.write(op::SHM_ATTACH, &AttachBody { shmid: shmid.0, flags: flags.bits() })
         }
@@ -115,6 +119,9 @@ pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
         Call::SetLimits { change } => sheet.write(op::SET_LIMITS, &LimitsBody::new(&change)),
         Call::ShmInfo => sheet.write_empty(op::SHM_INFO),
         Call::Open { name, flags, mode } => sheet.write(op::OPEN, &OpenBody::new(&name, flags, mode)),
+        Call::Want(wanted) => sheet.write(op::WANT, &WantBody::new(&wanted)),
+        Call::Anonymous { label, size } => sheet.write(op::ANONYMOUS, &AnonymousBody::new(&label, size)),
+        Call::Fetch { object, part } => sheet.write(op::FETCH, &FetchBody::new(object, part)),
         Call::Unlink { name } => sheet.write(op::UNLINK, &NameText::new(&name)),
         Call::Rename { from, to, flags } => sheet.write(op::RENAME, &RenameBody::new(&from, &to, flags)),
         Call::Link { from, to } => sheet.write(op::LINK, &RenameBody::new(&from, &to, 0)),
@@ -142,6 +149,13 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Call, Malformed> {
             let (name, flags, mode) = frame.body::<OpenBody>()?.parts()?;
             Ok(Call::Open { name, flags, mode })
         }
+        op::SHM_GET_DURABLE => {
+            let (key, size, flags) = frame.body::<GetBody>()?.parts();
+            Ok(Call::ShmGetDurable { key, size, flags })
+        }
+        op::WANT => frame.body::<WantBody>()?.call(),
+        op::ANONYMOUS => frame.body::<AnonymousBody>()?.call(),
+        op::FETCH => frame.body::<FetchBody>()?.call(),
         op::UNLINK => Ok(Call::Unlink { name: frame.body::<NameText>()?.name()? }),
         op::RENAME => {
             let (from, to, flags) = frame.body::<RenameBody>()?.parts()?;
@@ -176,9 +190,8 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Call, Malformed> {
 fn read_sysv(frame: &Frame<'_>) -> Result<Call, Malformed> {
     match frame.op {
         op::SHM_GET => {
-            let GetBody { size, key, flags } = frame.body()?;
-            let flags = GetFlags::from_bits_retain(flags);
-            Ok(Call::ShmGet { key: Key(key), size: ByteLen(size), flags })
+            let (key, size, flags) = frame.body::<GetBody>()?.parts();
+            Ok(Call::ShmGet { key, size, flags })
         }
         op::SHM_ATTACH => {
             let AttachBody { shmid, flags } = frame.body()?;
@@ -201,6 +214,12 @@ fn read_sysv(frame: &Frame<'_>) -> Result<Call, Malformed> {
         op::SHM_REMOVE => Ok(Call::ShmRemove { shmid: frame.body::<ShmidBody>()?.shmid()? }),
         op::SHM_INFO => frame.empty(Call::ShmInfo),
         other => Err(Malformed::Op(other)),
+    }
+}
+
+impl GetBody {
+    fn parts(&self) -> (Key, ByteLen, GetFlags) {
+        (Key(self.key), ByteLen(self.size), GetFlags::from_bits_retain(self.flags))
     }
 }
 

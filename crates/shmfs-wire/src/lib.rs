@@ -34,6 +34,7 @@ mod row_body;
 mod stat_body;
 mod text;
 mod usage_body;
+mod want_body;
 
 pub use foreign::{decode_foreign_request, decode_foreign_response};
 pub use malformed::Malformed;
@@ -44,4 +45,4 @@ pub use response::{decode_response, encode_response};
 pub use shmfs_abi::limits::MESSAGE_BYTES;
 
 /// The version of the protocol that this crate speaks.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;

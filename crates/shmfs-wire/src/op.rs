@@ -29,6 +29,10 @@ pub(crate) const SHM_LOCK: u16 = 35;
 pub(crate) const SET_LIMITS: u16 = 36;
 pub(crate) const PROC_WRITE: u16 = 37;
 pub(crate) const REPLACE: u16 = 38;
+pub(crate) const SHM_GET_DURABLE: u16 = 39;
+pub(crate) const WANT: u16 = 40;
+pub(crate) const ANONYMOUS: u16 = 41;
+pub(crate) const FETCH: u16 = 42;
 
 pub(crate) const WELCOME: u16 = 128;
 pub(crate) const FORKED: u16 = 129;
@@ -46,3 +50,5 @@ pub(crate) const REPLY_TEXT: u16 = 151;
 pub(crate) const REPLY_ROW: u16 = 152;
 pub(crate) const REPLY_END: u16 = 153;
 pub(crate) const REPLY_USAGE: u16 = 154;
+pub(crate) const REPLY_WANTED: u16 = 155;
+pub(crate) const REPLY_FETCHED: u16 = 156;

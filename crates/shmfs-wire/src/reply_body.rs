@@ -9,6 +9,7 @@ use crate::{
     row_body::RowBody,
     stat_body::{LimitsBody, StatBody},
     usage_body::UsageBody,
+    want_body::{FetchedBody, WantedBody},
 };
 use shmfs_abi::{ByteLen, ObjectId, Reply, Shmid, Ticket};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -53,6 +54,10 @@ pub(crate) fn write(reply: &Reply, sheet: Sheet<'_>) -> usize {
         Reply::Fresh { object, ticket } => {
             sheet.write(op::REPLY_FRESH, &FreshBody { object: object.0, ticket: ticket.0 })
         }
+        Reply::Wanted { object, lifetime, created } => {
+            sheet.write(op::REPLY_WANTED, &WantedBody::new(*object, *lifetime, *created))
+        }
+        Reply::Fetched { size, held } => sheet.write(op::REPLY_FETCHED, &FetchedBody::new(*size, *held)),
         Reply::Text => sheet.write_empty(op::REPLY_TEXT),
         Reply::Row(row) => sheet.write(op::REPLY_ROW, &RowBody::new(row)),
         Reply::End => sheet.write_empty(op::REPLY_END),
@@ -85,6 +90,8 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Reply, Malformed> {
             let FreshBody { object, ticket } = frame.body()?;
             Ok(Reply::Fresh { object: ObjectId(object), ticket: Ticket(ticket) })
         }
+        op::REPLY_WANTED => frame.body::<WantedBody>()?.reply(),
+        op::REPLY_FETCHED => frame.body::<FetchedBody>()?.reply(),
         op::REPLY_TEXT => frame.empty(Reply::Text),
         op::REPLY_ROW => Ok(Reply::Row(frame.body::<RowBody>()?.row()?)),
         op::REPLY_END => frame.empty(Reply::End),

@@ -4,8 +4,9 @@
 
 use crate::{
     Malformed,
-    frame::{optional, truth},
+    frame::optional,
     text::NameText,
+    want_body::{lifetime_number, lifetime_of},
 };
 use shmfs_abi::{ByteLen, Door, Gid, Key, Kind, ObjectId, Pid, Row, Shmid, Time, Uid};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -16,6 +17,10 @@ const HAS_KEY: u32 = 1 << 1;
 const HAS_NATTCH: u32 = 1 << 2;
 const HAS_LPID: u32 = 1 << 3;
 const HAS_NAME: u32 = 1 << 4;
+/// In a row's state.
+const REMOVED: u16 = 1 << 0;
+const GUARDED: u16 = 1 << 1;
+
 const HAS_ALL: u32 = HAS_SHMID | HAS_KEY | HAS_NATTCH | HAS_LPID | HAS_NAME;
 
 /// `Row`.
@@ -36,7 +41,8 @@ pub(crate) struct RowBody {
     gid: u32,
     cpid: i32,
     lpid: i32,
-    removed: u16,
+    /// How long it lives in the low byte, [`REMOVED`] and [`GUARDED`] in the high one.
+    state: u16,
     door: u8,
     kind: u8,
     name: NameText,
@@ -66,7 +72,7 @@ impl RowBody {
             gid: row.gid.0,
             cpid: row.cpid.0,
             lpid: row.lpid.unwrap_or_default().0,
-            removed: u16::from(row.removed),
+            state: state_of(row),
             door: door_number(row.door),
             kind: kind_number(row.kind),
             name: row.name.as_ref().map_or(NameText::ABSENT, NameText::new),
@@ -93,9 +99,19 @@ impl RowBody {
             gid: Gid(self.gid),
             cpid: Pid(self.cpid),
             lpid: optional(has(HAS_LPID), self.lpid == 0, || Ok(Pid(self.lpid)), "lpid")?,
-            removed: truth(u32::from(self.removed), "removed")?,
+            removed: self.marked(REMOVED)?,
+            lifetime: lifetime_of(u32::from(self.state & 0xff))?,
+            guarded: self.marked(GUARDED)?,
             created: self.created()?,
         })
+    }
+
+    fn marked(&self, mark: u16) -> Result<bool, Malformed> {
+        let marks = self.state >> 8;
+        if marks & !(REMOVED | GUARDED) != 0 {
+            return Err(Malformed::Field("state"));
+        }
+        Ok(marks & mark != 0)
     }
 
     fn created(&self) -> Result<Time, Malformed> {
@@ -106,10 +122,16 @@ impl RowBody {
     }
 }
 
+fn state_of(row: &Row) -> u16 {
+    let marks = (u16::from(row.removed) * REMOVED) | (u16::from(row.guarded) * GUARDED);
+    u16::from(lifetime_number(row.lifetime)) | (marks << 8)
+}
+
 const fn door_number(door: Door) -> u8 {
     match door {
         Door::Sysv => 1,
         Door::Posix => 2,
+        Door::Anon => 3,
     }
 }
 
@@ -117,6 +139,7 @@ fn door_of(number: u8) -> Result<Door, Malformed> {
     match number {
         1 => Ok(Door::Sysv),
         2 => Ok(Door::Posix),
+        3 => Ok(Door::Anon),
         _ => Err(Malformed::Field("door")),
     }
 }
@@ -126,6 +149,7 @@ const fn kind_number(kind: Kind) -> u8 {
         Kind::Segment => 1,
         Kind::Object => 2,
         Kind::Semaphore => 3,
+        Kind::Anonymous => 4,
     }
 }
 
@@ -134,6 +158,7 @@ fn kind_of(number: u8) -> Result<Kind, Malformed> {
         1 => Ok(Kind::Segment),
         2 => Ok(Kind::Object),
         3 => Ok(Kind::Semaphore),
+        4 => Ok(Kind::Anonymous),
         _ => Err(Malformed::Field("kind")),
     }
 }

@@ -16,10 +16,12 @@ pub(crate) struct UsageBody {
     allocated: u64,
     sysv: u64,
     posix: u64,
+    anon: u64,
     unnamed: u64,
     created_segments: u64,
     created_objects: u64,
     created_semaphores: u64,
+    created_anonymous: u64,
     clients: u64,
     restarts: u64,
     calls: [u64; CallName::ALL.len()],
@@ -38,10 +40,12 @@ impl UsageBody {
             allocated: usage.allocated.0,
             sysv: usage.sysv,
             posix: usage.posix,
+            anon: usage.anon,
             unnamed: usage.unnamed,
             created_segments: usage.created.segments,
             created_objects: usage.created.objects,
             created_semaphores: usage.created.semaphores,
+            created_anonymous: usage.created.anonymous,
             clients: usage.clients,
             restarts: usage.restarts,
             calls: usage.calls,
@@ -62,11 +66,13 @@ impl UsageBody {
             backing: backing_of(self.backing)?,
             sysv: self.sysv,
             posix: self.posix,
+            anon: self.anon,
             unnamed: self.unnamed,
             created: Created {
                 segments: self.created_segments,
                 objects: self.created_objects,
                 semaphores: self.created_semaphores,
+                anonymous: self.created_anonymous,
             },
             clients: self.clients,
             restarts: self.restarts,
@@ -83,6 +89,8 @@ const fn backing_number(backing: Backing) -> u32 {
         Backing::TmpfsFile => 2,
         Backing::Memfd => 3,
         Backing::Huge => 4,
+        Backing::SealableMemfd => 5,
+        Backing::Durable => 6,
     }
 }
 
@@ -92,6 +100,8 @@ fn backing_of(number: u32) -> Result<Backing, Malformed> {
         2 => Ok(Backing::TmpfsFile),
         3 => Ok(Backing::Memfd),
         4 => Ok(Backing::Huge),
+        5 => Ok(Backing::SealableMemfd),
+        6 => Ok(Backing::Durable),
         _ => Err(Malformed::Field("backing")),
     }
 }

@@ -6,7 +6,7 @@ use crate::tools::Outcome;
 use std::path::Path;
 
 /// A crate and the crates of ours that it may depend on; tests may use the testkit besides.
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("shmfs-abi", &[]),
     ("shmfs-core", &["shmfs-abi"]),
     ("shmfs-wire", &["shmfs-abi"]),
@@ -14,13 +14,39 @@ const TABLE: [(&str, &[&str]); 15] = [
     ("shmfs-index", &["shmfs-sys", "shmfs-abi"]),
     ("shmfs-sync", &["shmfs-sys", "shmfs-abi"]),
     ("shmfs-client", &["shmfs-wire", "shmfs-index", "shmfs-sync", "shmfs-sys", "shmfs-abi"]),
-    ("shmfs-preload", &["shmfs-client", "shmfs-abi"]),
+    ("shmfs-preload", &["shmfs-client", "shmfs-sys", "shmfs-abi"]),
     ("shmfs-journal", &["shmfs-core", "shmfs-sys", "shmfs-abi"]),
-    ("shmfs-broker", &["shmfs-journal", "shmfs-core", "shmfs-wire", "shmfs-index", "shmfs-sys", "shmfs-abi"]),
+    ("shmfs-durable", &["shmfs-abi"]),
+    (
+        "shmfs-broker",
+        &[
+            "shmfs-journal",
+            "shmfs-durable",
+            "shmfs-core",
+            "shmfs-wire",
+            "shmfs-index",
+            "shmfs-sys",
+            "shmfs-abi",
+        ],
+    ),
     ("shmfs-keeper", &["shmfs-journal", "shmfs-core", "shmfs-sys", "shmfs-abi"]),
     ("shmfs-fuse", &["shmfs-broker", "shmfs-sys", "shmfs-abi"]),
     ("shmfs-host", &["shmfs-abi"]),
-    ("shmfs", &["shmfs-client", "shmfs-sync", "shmfs-broker", "shmfs-abi"]),
+    (
+        "shmfs",
+        &[
+            "shmfs-client",
+            "shmfs-sync",
+            "shmfs-broker",
+            "shmfs-keeper",
+            "shmfs-durable",
+            "shmfs-sys",
+            "shmfs-abi",
+        ],
+    ),
+    ("shmfs-snapshot", &["shmfs-abi"]),
+    ("shmfs-c", &["shmfs"]),
+    ("shmfs-python", &["shmfs"]),
     ("xtask", &[]),
 ];
 

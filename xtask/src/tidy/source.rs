@@ -26,6 +26,11 @@ impl Source {
 
     /// Its crate's folder, such as `shmfs-abi`; the workspace's own folders give theirs.
     pub(crate) fn crate_name(&self) -> &str {
+        if let Some((at, _)) = self.path.match_indices('/').nth(1)
+            && self.path.starts_with("bindings/")
+        {
+            return &self.path[..at];
+        }
         let path = self.path.strip_prefix("crates/").unwrap_or(&self.path);
         path.split('/').next().unwrap_or(path)
     }

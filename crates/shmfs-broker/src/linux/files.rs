@@ -32,6 +32,13 @@ pub(super) fn make(hidden: Option<&OwnedFd>, wish: &Wish) -> Result<OwnedFd> {
             fd::truncate(&file, wish.size)?;
             file
         }
+        (Backing::SealableMemfd, _) => {
+            let file = memfd::create(c"shmfs-anonymous", true)?;
+            fd::truncate(&file, wish.size)?;
+            file
+        }
+        // Made by `state`, where its files have names.
+        (Backing::Durable, _) => return Err(Errno::EINVAL),
         (Backing::TmpfsFile | Backing::Memfd, _) => {
             let file = memfd::create(c"shmfs-object", false)?;
             fd::truncate(&file, wish.size)?;

@@ -8,6 +8,7 @@ mod deaths;
 mod events;
 mod files;
 mod pages;
+mod state;
 mod table;
 
 pub use pages::MappedPages;
@@ -17,7 +18,9 @@ use crate::source::Source;
 use events::Events;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::pipe::{PipeFlags, pipe_with};
-use shmfs_abi::{ByteLen, ClientId, Cred, Errno, Gid, Name, OpenFlags, Pid, Time, Uid};
+use shmfs_abi::{ByteLen, ClientId, Cred, Errno, Gid, Name, ObjectId, OpenFlags, Pid, Time, Uid};
+use shmfs_core::ObjectImage;
+use shmfs_durable::StateDir;
 use shmfs_index::Table;
 use shmfs_sys::fd::{Facts, Identity};
 use shmfs_sys::map::SharedMap;
@@ -30,6 +33,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Linux {
     events: Events,
     watch: Watch,
+    state: Option<StateDir>,
 }
 
 impl Linux {
@@ -40,7 +44,11 @@ impl Linux {
     pub fn new() -> Result<Linux> {
         let (events, watch) = (Events::new()?, Watch::new()?);
         events.add(&watch, Source::Watch)?;
-        Ok(Linux { events, watch })
+        Ok(Linux { events, watch, state: None })
+    }
+
+    fn state(&self) -> Result<&StateDir> {
+        self.state.as_ref().ok_or(Errno::EOPNOTSUPP)
     }
 }
 
@@ -246,6 +254,41 @@ impl Os for Linux {
 
     fn root(&mut self, hidden: &OwnedFd) -> Result<OwnedFd> {
         files::in_hidden(hidden, shmfs_sys::tmpfs::Hidden::root)
+    }
+
+    fn use_state(&mut self, dir: &[u8]) -> Result<()> {
+        self.state = Some(state::open(dir)?);
+        Ok(())
+    }
+
+    fn make_durable(&mut self, image: &ObjectImage) -> Result<OwnedFd> {
+        state::make(self.state()?, image)
+    }
+
+    fn record(&mut self, image: &ObjectImage) -> Result<()> {
+        state::record(self.state()?, image)
+    }
+
+    fn erase(&mut self, object: ObjectId) -> Result<()> {
+        state::erase(self.state()?, object)
+    }
+
+    fn undo(&mut self, object: ObjectId) -> Result<OwnedFd> {
+        state::undo(self.state()?, object)
+    }
+
+    fn roll_back(&mut self, image: &ObjectImage) -> Result<bool> {
+        state::roll_back(self.state()?, image)
+    }
+
+    fn sweep(&mut self, last: ObjectId) {
+        if let Some(dir) = &self.state {
+            state::sweep(dir, last);
+        }
+    }
+
+    fn allocate(&mut self, fd: &OwnedFd, size: ByteLen) -> Result<()> {
+        state::allocate(fd, size)
     }
 
     fn text(&mut self, text: &str) -> Result<OwnedFd> {

@@ -3,15 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's frame fails by panicking")]
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod state;
+
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::pipe::{PipeFlags, pipe_with};
 use shmfs_abi::limits::MESSAGE_BYTES;
 use shmfs_abi::store::{Admission, Token};
 use shmfs_abi::{ByteLen, Call, Errno, Name, Reply, ShmLimits, limits};
-use shmfs_broker::{Broker, Config, Lifetime};
+use shmfs_broker::{Broker, Config, Lifetime, StartError};
+use shmfs_client::{Client, Settings};
 use shmfs_sys::socket;
 use shmfs_wire::{Hello, Request, Response, Role};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
@@ -26,10 +30,16 @@ pub struct Store {
 
 impl Store {
     pub fn start(size: u64) -> Store {
+        Store::with(size, |_| ()).unwrap()
+    }
+
+    /// One with other settings.
+    pub fn with(size: u64, set: impl FnOnce(&mut Config)) -> Result<Store, StartError> {
         let number = STORES.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("shmfs-broker-test-{}-{number}", std::process::id()));
-        let (stop_end, stop) = rustix::pipe::pipe().unwrap();
-        let config = Config {
+        // No process that a test starts may hold it open.
+        let (stop_end, stop) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let mut config = Config {
             dir: dir.clone(),
             size: ByteLen(size),
             sparse: false,
@@ -42,16 +52,30 @@ impl Store {
             admission: Admission::Owner,
             lifetime: Lifetime::Forever,
             reap: false,
+            state: None,
             listener: None,
         };
-        let broker = Broker::start(config, Some(stop_end)).unwrap();
+        set(&mut config);
+        let broker = Broker::start(config, Some(stop_end))?;
         let broker = std::thread::spawn(move || broker.run_alone().unwrap());
-        Store { dir, stop: Some(stop), broker: Some(broker) }
+        Ok(Store { dir, stop: Some(stop), broker: Some(broker) })
+    }
+
+    /// The directory that programs find it by.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub fn connect(&self) -> Peer {
         let path = self.dir.join("socket");
         Peer { socket: socket::connect(path.as_os_str().as_bytes()).unwrap(), sequence: 0, table: None }
+    }
+
+    /// A client as programs have it.
+    pub fn program(&self) -> Client {
+        let client = Client::idle();
+        client.join(Settings::new(self.dir.as_os_str().as_bytes(), None).unwrap()).unwrap();
+        client
     }
 
     /// A peer that has said hello as a client process.

@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Remove what nobody uses and whose creator has died
     #[arg(long)]
     reap: bool,
+    /// The directory of durable objects
+    #[arg(long)]
+    state: Option<PathBuf>,
     /// Let everyone in
     #[arg(long)]
     everyone: bool,
@@ -104,6 +107,7 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
         admission: token.map_or(admission, Admission::Token),
         lifetime,
         reap: args.reap,
+        state: args.state.clone(),
         listener: None,
     })
 }

@@ -47,7 +47,13 @@ fn words(dir: &Path, usage: &Usage) -> String {
         ("peak", long(usage.peak.0)),
         ("in memory", long(usage.allocated.0)),
         ("backing", usage.backing.text().to_owned()),
-        ("objects", format!("sysv {}, posix {}, without a name {}", usage.sysv, usage.posix, usage.unnamed)),
+        (
+            "objects",
+            format!(
+                "sysv {}, posix {}, anon {}, without a name {}",
+                usage.sysv, usage.posix, usage.anon, usage.unnamed
+            ),
+        ),
         (
             "created",
             format!(
@@ -87,7 +93,7 @@ used       1.0 GiB (25%)
 peak       2.0 GiB
 in memory  8.0 KiB
 backing    hidden-tmpfs
-objects    sysv 1, posix 1, without a name 0
+objects    sysv 1, posix 1, anon 0, without a name 0
 created    3 segments, 1 object, no semaphores
 clients    2
 broker     process 4713, kept by 4710, 1 restart

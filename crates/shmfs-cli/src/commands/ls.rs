@@ -18,7 +18,7 @@ Examples:
   shm ls --door sysv --json | jq '.[] | select(.nattch == 0) | .id'
   shm ls --store run-4711
 
-SIZE is what was asked for, IN-MEM what is in memory, NATTCH counts attaches,
+SIZE is what was asked for, IN-MEM what is in memory (on the disk, if it is durable), NATTCH counts attaches,
 CPID is the process that created it.")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -40,6 +40,8 @@ enum DoorArg {
     Sysv,
     /// shm_open(3), sem_open(3)
     Posix,
+    /// Anonymous memory that the library passes on by descriptor
+    Anon,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -65,6 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         None => true,
         Some(DoorArg::Sysv) => row.door == Door::Sysv,
         Some(DoorArg::Posix) => row.door == Door::Posix,
+        Some(DoorArg::Anon) => row.door == Door::Anon,
     });
     sort(&mut rows, args.by);
     if args.json {

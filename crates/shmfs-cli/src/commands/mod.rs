@@ -7,8 +7,10 @@ mod df;
 mod limits;
 mod ls;
 mod man;
+mod restore;
 mod rm;
 mod run;
+mod snapshot;
 mod stat;
 
 use crate::failure::Failure;
@@ -42,6 +44,8 @@ enum Command {
     Rm(rm::Args),
     Df(df::Args),
     Limits(limits::Args),
+    Snapshot(snapshot::Args),
+    Restore(restore::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),
@@ -59,6 +63,8 @@ pub(crate) fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Rm(args) => return rm::run(&args),
         Command::Df(args) => df::run(&args),
         Command::Limits(args) => limits::run(&args),
+        Command::Snapshot(args) => snapshot::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Broker(args) => return broker::run(&args),

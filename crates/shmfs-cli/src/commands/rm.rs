@@ -76,7 +76,7 @@ fn remove_key(visit: &mut Visit, key: u32) -> Result<(), Failure> {
 }
 
 /// A key as people write it. 0 is `IPC_PRIVATE`, which names no segment.
-fn parse_key(text: &str) -> Result<u32, String> {
+pub(super) fn parse_key(text: &str) -> Result<u32, String> {
     let decimal = || text.parse().ok().or_else(|| text.parse::<i32>().ok().map(i32::cast_unsigned));
     match hexadecimal(text).or_else(decimal) {
         Some(0) => Err("0 is no key (IPC_PRIVATE); remove the segment by --id".to_owned()),

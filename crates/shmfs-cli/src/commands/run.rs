@@ -130,7 +130,8 @@ fn start(args: &Args) -> Result<Store, Failure> {
         .map_err(|error| Failure::new(format!("cannot make the store's token: {error}")))?;
     let ends = if args.kill { Ends::WithCommand } else { Ends::WithLastClient };
     let charge = Charge { size, sparse: args.sparse, reserve: args.reserve };
-    let order = Order { dir: &dir, charge, reap: false, open_to: OpenTo::Token(token), ends, log: None };
+    let order =
+        Order { dir: &dir, charge, reap: false, state: None, open_to: OpenTo::Token(token), ends, log: None };
     let launched = launch::launch(order)?;
     set_limits(args, &dir, token)?;
     Ok(Store { dir, token: Some(token), before: Before::NOTHING, launched: Some(launched) })

@@ -61,7 +61,8 @@ fn segment_stat(visit: &mut Visit, shmid: shmfs_abi::Shmid) -> Option<SegmentSta
     }
 }
 
-fn find<'a>(rows: &'a [Row], text: &OsStr) -> Option<&'a Row> {
+/// The object that the person means.
+pub(super) fn find<'a>(rows: &'a [Row], text: &OsStr) -> Option<&'a Row> {
     let called = called(text);
     rows.iter().find(|row| match called {
         Called::Id(id) => row.shmid.is_some_and(|shmid| shmid.0 == id),

@@ -15,8 +15,8 @@ mod restore;
 mod take;
 
 use shmfs_abi::{
-    Backing, ByteLen, Created, Gid, IpcPerm, Key, Kind, Name, ObjectId, PageCount, Pid, ShmLimits, Shmid,
-    Slot, Ticket, Time, Uid,
+    Backing, ByteLen, Created, Gid, IpcPerm, Key, Kind, Lifetime, Name, ObjectId, PageCount, Pid, ShmLimits,
+    Shmid, Slot, Ticket, Time, Uid,
 };
 
 /// What a namespace is besides its objects and names.
@@ -44,6 +44,8 @@ pub struct StoreImage {
     pub created: Created,
     /// What stands behind the POSIX door.
     pub posix: Backing,
+    /// Whether there can be durable objects.
+    pub durable: bool,
     /// fs.protected_regular and fs.protected_hardlinks of the host.
     pub protected: (u8, bool),
     /// Who owns the root directory of the mount `shm`.
@@ -63,6 +65,8 @@ pub enum PlaceImage {
     Fresh(Name, Ticket),
     /// By the segment in this slot.
     Slot(Slot, SegmentImage),
+    /// Nowhere: anonymous memory with this label.
+    Anonymous(Name),
     /// Nowhere any more.
     Released,
 }
@@ -83,6 +87,7 @@ pub struct SegmentImage {
     pub nattch: u64,
     pub touched: Time,
     pub huge: bool,
+    pub durable: bool,
     pub orphaned: bool,
 }
 
@@ -101,6 +106,8 @@ pub struct ObjectImage {
     pub links: u32,
     pub creator: Pid,
     pub created: Time,
+    pub lifetime: Lifetime,
+    pub guarded: bool,
     /// Since when more is charged than the size shows.
     pub reserved: Option<Time>,
     /// A POSIX object's creator has ended.

@@ -11,7 +11,7 @@ use crate::inode::Inode;
 use crate::mount::Mount;
 use crate::namespace::{Namespace, Pending};
 use crate::object::{Object, Objects, Place};
-use shmfs_abi::{Backing, Name, ObjectId, PAGE_SIZE, Ticket};
+use shmfs_abi::{Backing, Created, Name, ObjectId, PAGE_SIZE, Ticket};
 use std::collections::BTreeMap;
 
 type Restored<T> = std::result::Result<T, Damage>;
@@ -68,12 +68,14 @@ impl Namespace {
                 self.segments.restore(slot, segment.segment(id)).map_err(Damage)?;
                 Place::Slot(slot)
             }
+            PlaceImage::Anonymous(label) => Place::Anonymous(label, None),
             PlaceImage::Released => Place::Released,
         };
         let &ObjectImage { uid, gid, mode, links, creator, created, orphaned, .. } = image;
         let inode = Inode { uid, gid, mode, links, creator, created, orphaned };
-        let &ObjectImage { kind, size, allocated, charged, reserved, .. } = image;
-        let former = self.objects.put(id, Object { kind, size, allocated, charged, inode, place, reserved });
+        let &ObjectImage { kind, size, allocated, charged, lifetime, guarded, reserved, .. } = image;
+        let object = Object { kind, size, allocated, charged, inode, place, lifetime, guarded, reserved };
+        let former = self.objects.put(id, object);
         ensure(former.is_none(), "two objects have one number")
     }
 
@@ -89,7 +91,8 @@ const TWO_NAMES: Damage = Damage("two objects have one name");
 /// The store without its objects, charged for all of them.
 fn empty(store: &StoreImage, objects: &[ObjectImage]) -> Restored<Namespace> {
     let created = store.created;
-    for counted in [created.segments, created.objects, created.semaphores, store.numbers.0, store.numbers.1] {
+    let Created { segments, objects: made, semaphores, anonymous } = created;
+    for counted in [segments, made, semaphores, anonymous, store.numbers.0, store.numbers.1] {
         ensure(counted <= COUNT, "a counter has run over")?;
     }
     ensure(matches!(store.posix, Backing::TmpfsFile | Backing::Memfd), "POSIX objects have no such backing")?;
@@ -106,6 +109,7 @@ fn empty(store: &StoreImage, objects: &[ObjectImage]) -> Restored<Namespace> {
         pending: BTreeMap::new(),
         created,
         posix: store.posix,
+        durable: store.durable,
         reserve: store.reserve,
         numbers: Counter::after(store.numbers.0),
         tickets: Counter::after(store.numbers.1),
@@ -116,7 +120,7 @@ impl SegmentImage {
     fn segment(self, object: ObjectId) -> Segment {
         let SegmentImage { seq, key, perm, size, atime, dtime, ctime, cpid, lpid, nattch, touched, .. } =
             self;
-        let (made, huge, orphaned) = (true, self.huge, self.orphaned);
+        let (made, huge, durable, orphaned) = (true, self.huge, self.durable, self.orphaned);
         Segment {
             object,
             seq,
@@ -132,6 +136,7 @@ impl SegmentImage {
             touched,
             made,
             huge,
+            durable,
             orphaned,
         }
     }

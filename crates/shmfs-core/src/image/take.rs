@@ -22,6 +22,7 @@ impl Namespace {
             numbers: (self.numbers.last(), self.tickets.last()),
             created: self.created,
             posix: self.posix,
+            durable: self.durable,
             protected: self.mount.protected(),
             owner: self.mount.owner(),
             boot: self.mount.boot(),
@@ -59,9 +60,14 @@ impl Namespace {
         Some(self.image_of(object, found))
     }
 
-    /// Released objects, for the broker to ask about after a restart.
+    /// The image that an object will have once its backing is made.
+    pub fn object_image_ahead(&self, object: ObjectId) -> Option<ObjectImage> {
+        Some(self.image_of(object, self.objects.find(object)?))
+    }
+
+    /// Objects that nothing finds, for the broker to ask about after a restart.
     pub fn released(&self) -> Vec<ObjectId> {
-        let released = self.objects.iter().filter(|(_, object)| object.place == Place::Released);
+        let released = self.objects.iter().filter(|(_, object)| object.is_unfindable());
         released.map(|(id, _)| id).collect()
     }
 
@@ -84,6 +90,7 @@ impl Namespace {
             Place::Pending(_, ticket) => matches!(self.pending.get(&ticket), Some(Pending::Name(_))),
             Place::Fresh(_, ticket) => matches!(self.pending.get(&ticket), Some(Pending::Unpublished(_))),
             Place::Slot(slot) => self.segments.at(slot).is_some_and(|segment| segment.made),
+            Place::Anonymous(_, ticket) => ticket.is_none(),
             Place::Name(_) | Place::Released => true,
         }
     }
@@ -98,6 +105,7 @@ impl Namespace {
                 Some(segment) => PlaceImage::Slot(slot, segment.image()),
                 None => unreachable!("object {} has a slot without a segment", id.0),
             },
+            Place::Anonymous(label, _) => PlaceImage::Anonymous(label),
             Place::Released => PlaceImage::Released,
         };
         ObjectImage {
@@ -112,6 +120,8 @@ impl Namespace {
             links: inode.links,
             creator: inode.creator,
             created: inode.created,
+            lifetime: object.lifetime,
+            guarded: object.guarded,
             reserved: object.reserved,
             orphaned: inode.orphaned,
             place,
@@ -122,7 +132,7 @@ impl Namespace {
 impl Segment {
     fn image(&self) -> SegmentImage {
         let &Segment { seq, key, perm, size, atime, dtime, ctime, cpid, lpid, nattch, touched, .. } = self;
-        let (huge, orphaned) = (self.huge, self.orphaned);
+        let (huge, durable, orphaned) = (self.huge, self.durable, self.orphaned);
         SegmentImage {
             seq,
             key,
@@ -136,6 +146,7 @@ impl Segment {
             nattch,
             touched,
             huge,
+            durable,
             orphaned,
         }
     }

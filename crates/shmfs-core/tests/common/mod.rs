@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use shmfs_abi::{
-    Backing, ByteLen, Call, Caps, Cred, Errno, GetFlags, Gid, Groups, Key, Name, ObjectId, OpenFlags, Pid,
-    Reply, ShmLimits, Shmid, Ticket, Time, Uid,
+    Backing, ByteLen, Call, Caps, Cred, Errno, GetFlags, Gid, Groups, Key, Lifetime, Name, ObjectId,
+    OpenFlags, Pid, Reply, ShmLimits, Shmid, Ticket, Time, Uid, Wanted,
 };
 use shmfs_core::{Config, Effect, Event, Facts, Namespace};
 
@@ -18,17 +18,27 @@ pub fn store() -> Namespace {
 }
 
 pub fn store_of(sparse: bool) -> Namespace {
-    Namespace::new(Config {
+    Namespace::new(config(sparse))
+}
+
+/// A store that durable objects can outlive.
+pub fn durable_store() -> Namespace {
+    Namespace::new(Config { durable: true, ..config(false) })
+}
+
+fn config(sparse: bool) -> Config {
+    Config {
         size: ByteLen(1 << 20),
         sparse,
         reserve: false,
         limits: ShmLimits { shmmax: 1 << 30, shmmni: 4096, shmall: 1 << 20 },
         posix: Backing::TmpfsFile,
+        durable: false,
         protected_regular: 0,
         protected_hardlinks: false,
         owner: (Uid(0), Gid(0)),
         boot: NOW,
-    })
+    }
 }
 
 pub fn name(text: &str) -> Name {
@@ -77,6 +87,28 @@ pub fn settle(store: &mut Namespace, ticket: Ticket, outcome: Result<Facts, Errn
 
 pub fn open_call(text: &str) -> Call {
     Call::Open { name: name(text), flags: OpenFlags::CREAT | OpenFlags::RDWR, mode: 0o600 }
+}
+
+/// An object of two pages, which must be absent.
+pub fn wanted(text: &str, lifetime: Lifetime) -> Wanted {
+    let flags = OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::RDWR;
+    Wanted { name: name(text), flags, mode: 0o600, size: ByteLen(8000), lifetime, guarded: false }
+}
+
+/// Makes it.
+pub fn want(store: &mut Namespace, text: &str, lifetime: Lifetime) -> ObjectId {
+    match call(store, Call::Want(wanted(text, lifetime))).unwrap().0 {
+        Reply::Wanted { object, created: true, .. } => object,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Anonymous memory of a page.
+pub fn anonymous(store: &mut Namespace, label: &str) -> ObjectId {
+    match call(store, Call::Anonymous { label: name(label), size: ByteLen(100) }).unwrap().0 {
+        Reply::Opened { object } => object,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub fn sem_call(text: &str) -> Call {

@@ -18,6 +18,8 @@ const TRUNCATE: u32 = 6;
 const INTRODUCE: u32 = 7;
 const MARK: u32 = 8;
 const RESIZE: u32 = 9;
+const RECORD: u32 = 10;
+const ERASE: u32 = 11;
 
 /// Any of them; the names follow. What an intent has not is zero.
 #[derive(Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, Immutable)]
@@ -68,6 +70,8 @@ fn body_of(intent: &Intent) -> IntentBody {
         },
         Intent::Mark { object, slot } => IntentBody { slot: slot.0, ..body(MARK, object) },
         Intent::Resize { bytes } => IntentBody { long: bytes, ..body(RESIZE, ObjectId(0)) },
+        Intent::Record { object } => body(RECORD, object),
+        Intent::Erase { object } => body(ERASE, object),
     }
 }
 
@@ -96,6 +100,8 @@ pub(super) fn decode(mut rest: Rest<'_>) -> Result<Intent, Senseless> {
         },
         MARK => Intent::Mark { object, slot: slot(body.slot)? },
         RESIZE => Intent::Resize { bytes: body.long },
+        RECORD => Intent::Record { object },
+        ERASE => Intent::Erase { object },
         _ => return Err(Senseless("kind of intent")),
     };
     rest.end("intent")?;

@@ -6,22 +6,26 @@ use super::Senseless;
 use super::part::{backing, backing_number, bits, optional, put_name, slot, take_name, time, zero};
 use crate::record::ObjectRecord;
 use crate::row::{Rest, Sheet};
-use shmfs_abi::{ByteLen, Errno, Gid, IpcPerm, Key, Kind, ObjectId, PageCount, Pid, Slot, Ticket, Time, Uid};
+use shmfs_abi::{
+    ByteLen, Errno, Gid, IpcPerm, Key, Kind, Lifetime, ObjectId, PageCount, Pid, Slot, Ticket, Time, Uid,
+};
 use shmfs_core::{ObjectImage, PlaceImage, SegmentImage};
 use shmfs_sys::fd::Identity;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 const HAS_RESERVED: u32 = 1 << 0;
 const ORPHANED: u32 = 1 << 1;
-const ALL: u32 = (1 << 2) - 1;
+const GUARDED: u32 = 1 << 2;
+const ALL: u32 = (1 << 3) - 1;
 
 const PENDING: u8 = 1;
 const NAMED: u8 = 2;
 const FRESH: u8 = 3;
 const SLOT: u8 = 4;
 const RELEASED: u8 = 5;
+const ANONYMOUS: u8 = 6;
 
-/// `ObjectRecord`; its place follows: a ticket, a name, a ticket and a name, a segment, or nothing.
+/// `ObjectRecord`; its place follows: a ticket and a name, a name, a segment, or nothing.
 #[derive(FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 struct ObjectBody {
@@ -46,7 +50,8 @@ struct ObjectBody {
     kind: u8,
     backing: u8,
     place: u8,
-    zero: [u8; 5],
+    lifetime: u8,
+    zero: [u8; 4],
 }
 
 pub(super) fn encode(object: &ObjectRecord, sheet: &mut Sheet) -> Result<(), Errno> {
@@ -70,18 +75,23 @@ pub(super) fn encode(object: &ObjectRecord, sheet: &mut Sheet) -> Result<(), Err
         creator: image.creator.0,
         fd: object.fd,
         owner: [uid.0, gid.0, mode],
-        bits: bits([(image.reserved.is_some(), HAS_RESERVED), (image.orphaned, ORPHANED)]),
+        bits: bits([
+            (image.reserved.is_some(), HAS_RESERVED),
+            (image.orphaned, ORPHANED),
+            (image.guarded, GUARDED),
+        ]),
         kind: kind_number(image.kind),
         backing: backing_number(object.backing),
         place: place_number(&image.place),
-        zero: [0; 5],
+        lifetime: lifetime_number(image.lifetime),
+        zero: [0; 4],
     })?;
     match &image.place {
         PlaceImage::Pending(name, ticket) | PlaceImage::Fresh(name, ticket) => {
             sheet.put(&ticket.0)?;
             put_name(name, sheet)
         }
-        PlaceImage::Name(name) => put_name(name, sheet),
+        PlaceImage::Name(name) | PlaceImage::Anonymous(name) => put_name(name, sheet),
         PlaceImage::Slot(slot, segment) => sheet.put(&SegmentBody::new(*slot, segment)),
         PlaceImage::Released => Ok(()),
     }
@@ -89,7 +99,7 @@ pub(super) fn encode(object: &ObjectRecord, sheet: &mut Sheet) -> Result<(), Err
 
 pub(super) fn decode(object: ObjectId, mut rest: Rest<'_>) -> Result<ObjectRecord, Senseless> {
     let body: ObjectBody = rest.take("object")?;
-    zero(body.zero == [0; 5] && body.bits & !ALL == 0, "object")?;
+    zero(body.zero == [0; 4] && body.bits & !ALL == 0, "object")?;
     let absent = (body.reserved_seconds, body.reserved_nanos) == (0, 0);
     let reserved = || time(body.reserved_seconds, body.reserved_nanos);
     let image = ObjectImage {
@@ -104,6 +114,8 @@ pub(super) fn decode(object: ObjectId, mut rest: Rest<'_>) -> Result<ObjectRecor
         links: body.links,
         creator: Pid(body.creator),
         created: time(body.created_seconds, body.created_nanos)?,
+        lifetime: lifetime(body.lifetime)?,
+        guarded: body.bits & GUARDED != 0,
         reserved: optional(body.bits & HAS_RESERVED != 0, absent, reserved, "reserved")?,
         orphaned: body.bits & ORPHANED != 0,
         place: place(body.place, &mut rest)?,
@@ -125,6 +137,7 @@ const fn place_number(place: &PlaceImage) -> u8 {
         PlaceImage::Name(_) => NAMED,
         PlaceImage::Fresh(..) => FRESH,
         PlaceImage::Slot(..) => SLOT,
+        PlaceImage::Anonymous(_) => ANONYMOUS,
         PlaceImage::Released => RELEASED,
     }
 }
@@ -144,6 +157,7 @@ fn place(number: u8, rest: &mut Rest<'_>) -> Result<PlaceImage, Senseless> {
             let (slot, segment) = rest.take::<SegmentBody>("segment")?.segment()?;
             Ok(PlaceImage::Slot(slot, segment))
         }
+        ANONYMOUS => take_name(rest).map(PlaceImage::Anonymous),
         RELEASED => Ok(PlaceImage::Released),
         _ => Err(Senseless("place")),
     }
@@ -154,6 +168,7 @@ const fn kind_number(kind: Kind) -> u8 {
         Kind::Segment => 1,
         Kind::Object => 2,
         Kind::Semaphore => 3,
+        Kind::Anonymous => 4,
     }
 }
 
@@ -162,13 +177,34 @@ fn kind(number: u8) -> Result<Kind, Senseless> {
         1 => Ok(Kind::Segment),
         2 => Ok(Kind::Object),
         3 => Ok(Kind::Semaphore),
+        4 => Ok(Kind::Anonymous),
         _ => Err(Senseless("kind of object")),
+    }
+}
+
+const fn lifetime_number(lifetime: Lifetime) -> u8 {
+    match lifetime {
+        Lifetime::UntilRemoved => 1,
+        Lifetime::Process => 2,
+        Lifetime::LastUser => 3,
+        Lifetime::Durable => 4,
+    }
+}
+
+fn lifetime(number: u8) -> Result<Lifetime, Senseless> {
+    match number {
+        1 => Ok(Lifetime::UntilRemoved),
+        2 => Ok(Lifetime::Process),
+        3 => Ok(Lifetime::LastUser),
+        4 => Ok(Lifetime::Durable),
+        _ => Err(Senseless("lifetime")),
     }
 }
 
 const HUGE: u32 = 1 << 0;
 const SEGMENT_ORPHANED: u32 = 1 << 1;
-const SEGMENT_ALL: u32 = (1 << 2) - 1;
+const SEGMENT_DURABLE: u32 = 1 << 2;
+const SEGMENT_ALL: u32 = (1 << 3) - 1;
 
 /// `SegmentImage` and its slot.
 #[derive(FromBytes, IntoBytes, Immutable)]
@@ -214,7 +250,11 @@ impl SegmentBody {
             mode: segment.perm.mode,
             cpid: segment.cpid.0,
             lpid: segment.lpid.0,
-            bits: bits([(segment.huge, HUGE), (segment.orphaned, SEGMENT_ORPHANED)]),
+            bits: bits([
+                (segment.huge, HUGE),
+                (segment.orphaned, SEGMENT_ORPHANED),
+                (segment.durable, SEGMENT_DURABLE),
+            ]),
             seq: segment.seq,
             zero: 0,
         }
@@ -243,6 +283,7 @@ impl SegmentBody {
             nattch: self.nattch,
             touched,
             huge: self.bits & HUGE != 0,
+            durable: self.bits & SEGMENT_DURABLE != 0,
             orphaned: self.bits & SEGMENT_ORPHANED != 0,
         };
         Ok((slot(self.slot)?, segment))

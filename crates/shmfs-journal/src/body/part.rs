@@ -61,6 +61,8 @@ pub(super) const fn backing_number(backing: Backing) -> u8 {
         Backing::TmpfsFile => 2,
         Backing::Memfd => 3,
         Backing::Huge => 4,
+        Backing::SealableMemfd => 5,
+        Backing::Durable => 6,
     }
 }
 
@@ -70,6 +72,8 @@ pub(super) fn backing(number: u8) -> Result<Backing, Senseless> {
         2 => Ok(Backing::TmpfsFile),
         3 => Ok(Backing::Memfd),
         4 => Ok(Backing::Huge),
+        5 => Ok(Backing::SealableMemfd),
+        6 => Ok(Backing::Durable),
         _ => Err(Senseless("backing")),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::Senseless;
 use super::part::{backing, backing_number, bits, optional, time, zero};
-use crate::record::StoreRecord;
+use crate::record::{STATE_BYTES, StoreRecord};
 use crate::row::{Rest, Sheet};
 use shmfs_abi::store::{Admission, Token};
 use shmfs_abi::{Created, Errno, Gid, PageCount, ShmLimits, Shmid, Uid};
@@ -23,9 +23,10 @@ const HARDLINKS: u32 = 1 << 5;
 const KILL: u32 = 1 << 6;
 const REAP: u32 = 1 << 7;
 const COMMAND_ENDED: u32 = 1 << 8;
-const ALL: u32 = (1 << 9) - 1;
+const DURABLE: u32 = 1 << 9;
+const ALL: u32 = (1 << 10) - 1;
 
-/// `StoreRecord`; the path of the directory follows.
+/// `StoreRecord`; the paths of its directory and of the state directory follow.
 #[derive(FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 struct StoreBody {
@@ -35,7 +36,7 @@ struct StoreBody {
     shmall: u64,
     last_object: u64,
     last_ticket: u64,
-    created: [u64; 3],
+    created: [u64; 4],
     boot_seconds: i64,
     posix_dev: u64,
     next_connection: u64,
@@ -50,18 +51,20 @@ struct StoreBody {
     listener: i32,
     hidden: i32,
     hold: i32,
+    state_lock: i32,
     bits: u32,
     seq: u16,
     regular: u8,
     posix: u8,
     admission: u8,
     dir: u8,
-    zero: [u8; 6],
+    state: u8,
+    zero: u8,
     token: [u8; 16],
 }
 
 pub(super) fn encode(store: &StoreRecord, sheet: &mut Sheet) -> Result<(), Errno> {
-    if store.dir.len() > DIR_BYTES {
+    if store.dir.len() > DIR_BYTES || store.state.len() > STATE_BYTES {
         return Err(Errno::E2BIG);
     }
     let image = &store.image;
@@ -78,7 +81,12 @@ pub(super) fn encode(store: &StoreRecord, sheet: &mut Sheet) -> Result<(), Errno
         shmall: image.limits.shmall,
         last_object: image.numbers.0,
         last_ticket: image.numbers.1,
-        created: [image.created.segments, image.created.objects, image.created.semaphores],
+        created: [
+            image.created.segments,
+            image.created.objects,
+            image.created.semaphores,
+            image.created.anonymous,
+        ],
         boot_seconds: image.boot.seconds,
         posix_dev: store.posix_dev,
         next_connection: store.next_connection,
@@ -93,6 +101,7 @@ pub(super) fn encode(store: &StoreRecord, sheet: &mut Sheet) -> Result<(), Errno
         listener: store.listener,
         hidden: store.hidden,
         hold: store.hold,
+        state_lock: store.state_lock,
         bits: bits([
             (image.sparse, SPARSE),
             (image.reserve, RESERVE),
@@ -103,27 +112,33 @@ pub(super) fn encode(store: &StoreRecord, sheet: &mut Sheet) -> Result<(), Errno
             (store.kill, KILL),
             (store.reap, REAP),
             (store.command_ended, COMMAND_ENDED),
+            (image.durable, DURABLE),
         ]),
         seq,
         regular: image.protected.0,
         posix: backing_number(image.posix),
         admission,
         dir: store.dir.len() as u8,
-        zero: [0; 6],
+        state: store.state.len() as u8,
+        zero: 0,
         token: token.0,
     })?;
-    sheet.put(store.dir.as_slice())
+    sheet.put(store.dir.as_slice())?;
+    sheet.put(store.state.as_slice())
 }
 
 pub(super) fn decode(mut rest: Rest<'_>) -> Result<StoreRecord, Senseless> {
     let body: StoreBody = rest.take("store")?;
-    zero(body.zero == [0; 6] && body.bits & !ALL == 0, "store")?;
+    zero(body.zero == 0 && body.bits & !ALL == 0, "store")?;
     zero(usize::from(body.dir) <= DIR_BYTES, "directory")?;
     let dir = rest.bytes(body.dir, "directory")?.to_vec();
+    let state = rest.bytes(body.state, "state directory")?.to_vec();
     rest.end("store")?;
     Ok(StoreRecord {
         image: body.image()?,
         dir,
+        state,
+        state_lock: body.state_lock,
         listener: body.listener,
         hidden: body.hidden,
         hold: body.hold,
@@ -146,7 +161,7 @@ impl StoreBody {
     fn image(&self) -> Result<StoreImage, Senseless> {
         let next_id = || Ok(Shmid(self.next_id));
         let last_slot = || super::part::slot(self.last_slot).map(|slot| slot.0);
-        let [segments, objects, semaphores] = self.created;
+        let [segments, objects, semaphores, anonymous] = self.created;
         Ok(StoreImage {
             limit: PageCount(self.limit),
             peak: PageCount(self.peak),
@@ -161,8 +176,9 @@ impl StoreBody {
                 self.seq,
             ),
             numbers: (self.last_object, self.last_ticket),
-            created: Created { segments, objects, semaphores },
+            created: Created { segments, objects, semaphores, anonymous },
             posix: backing(self.posix)?,
+            durable: self.has(DURABLE),
             protected: (self.regular, self.has(HARDLINKS)),
             owner: (Uid(self.owner[0]), Gid(self.owner[1])),
             boot: time(self.boot_seconds, self.boot_nanos)?,

@@ -5,15 +5,15 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use proptest::{collection::vec, option, prelude::*, sample};
 use shmfs_abi::{
-    Backing, ByteLen, Caps, ClientId, Created, Cred, Gid, Groups, IpcPerm, Key, Kind, Name, ObjectId,
-    OpenFlags, PageCount, Pid, ProcFile, ShmLimits, Shmid, Slot, Ticket, Time, Uid,
+    Backing, ByteLen, Caps, ClientId, Created, Cred, Gid, Groups, IpcPerm, Key, Kind, Lifetime, Name,
+    ObjectId, OpenFlags, PageCount, Pid, ProcFile, ShmLimits, Shmid, Slot, Ticket, Time, Uid,
     limits::{GROUPS, NAME_BYTES, SLOTS},
     store::{Admission, Token},
 };
 use shmfs_core::{ObjectImage, PlaceImage, SegmentImage, StoreImage};
 use shmfs_journal::{
     ANSWER_BYTES, Answered, ClientRecord, ConnectionId, ConnectionRecord, Intent, ObjectRecord, Record, Role,
-    StoreRecord, WriterRecord,
+    STATE_BYTES, StoreRecord, WriterRecord,
 };
 use shmfs_sys::fd::Identity;
 use shmfs_sys::socket::Peer;
@@ -39,7 +39,14 @@ fn owner() -> impl Strategy<Value = (Uid, Gid)> {
 }
 
 fn backing() -> impl Strategy<Value = Backing> {
-    sample::select(&[Backing::SealedMemfd, Backing::TmpfsFile, Backing::Memfd, Backing::Huge])
+    sample::select(&[
+        Backing::SealedMemfd,
+        Backing::TmpfsFile,
+        Backing::Memfd,
+        Backing::Huge,
+        Backing::SealableMemfd,
+        Backing::Durable,
+    ])
 }
 
 fn identity() -> impl Strategy<Value = Identity> {
@@ -75,7 +82,7 @@ fn store_image() -> impl Strategy<Value = StoreImage> {
     let cursor = (any::<u32>(), option::of(0..SLOTS), any::<u16>());
     let next_id = option::of(any::<i32>().prop_map(Shmid));
     (
-        (any::<[u64; 7]>(), any::<[bool; 3]>()),
+        (any::<[u64; 8]>(), any::<[bool; 4]>()),
         (limits(), next_id, cursor),
         (backing(), any::<(u8, bool)>(), owner(), time()),
     )
@@ -90,8 +97,14 @@ fn store_image() -> impl Strategy<Value = StoreImage> {
                 next_id,
                 cursor,
                 numbers: (numbers[2], numbers[3]),
-                created: Created { segments: numbers[4], objects: numbers[5], semaphores: numbers[6] },
+                created: Created {
+                    segments: numbers[4],
+                    objects: numbers[5],
+                    semaphores: numbers[6],
+                    anonymous: numbers[7],
+                },
                 posix,
+                durable: truths[3],
                 protected,
                 owner,
                 boot,
@@ -105,11 +118,13 @@ pub fn store() -> impl Strategy<Value = StoreRecord> {
         Just(Admission::Owner),
         any::<[u8; 16]>().prop_map(|token| Admission::Token(Token(token))),
     ];
-    let dir = vec(any::<u8>(), 0..=107);
-    (store_image(), dir, any::<[i32; 3]>(), any::<[bool; 3]>(), admission, any::<[u64; 4]>()).prop_map(
-        |(image, dir, fds, truths, admission, numbers)| StoreRecord {
+    let dirs = (vec(any::<u8>(), 0..=107), vec(any::<u8>(), 0..=STATE_BYTES));
+    (store_image(), dirs, any::<[i32; 4]>(), any::<[bool; 3]>(), admission, any::<[u64; 4]>()).prop_map(
+        |(image, (dir, state), fds, truths, admission, numbers)| StoreRecord {
             image,
             dir,
+            state,
+            state_lock: fds[3],
             listener: fds[0],
             hidden: fds[1],
             hold: fds[2],
@@ -133,7 +148,7 @@ fn segment() -> impl Strategy<Value = SegmentImage> {
         cgid,
         mode,
     });
-    (any::<u16>(), perm, any::<[i64; 3]>(), any::<[u64; 2]>(), any::<[i32; 3]>(), time(), any::<[bool; 2]>())
+    (any::<u16>(), perm, any::<[i64; 3]>(), any::<[u64; 2]>(), any::<[i32; 3]>(), time(), any::<[bool; 3]>())
         .prop_map(|(seq, perm, times, numbers, small, touched, truths)| SegmentImage {
             seq,
             key: Key(small[0]),
@@ -147,6 +162,7 @@ fn segment() -> impl Strategy<Value = SegmentImage> {
             nattch: numbers[1],
             touched,
             huge: truths[0],
+            durable: truths[2],
             orphaned: truths[1],
         })
 }
@@ -157,24 +173,27 @@ fn place() -> impl Strategy<Value = PlaceImage> {
         name().prop_map(PlaceImage::Name),
         (name(), any::<u64>()).prop_map(|(name, ticket)| PlaceImage::Fresh(name, Ticket(ticket))),
         (slot(), segment()).prop_map(|(slot, segment)| PlaceImage::Slot(slot, segment)),
+        name().prop_map(PlaceImage::Anonymous),
         Just(PlaceImage::Released),
     ]
 }
 
 fn object() -> impl Strategy<Value = ObjectRecord> {
-    let kind = sample::select(&[Kind::Segment, Kind::Object, Kind::Semaphore]);
+    let kind = sample::select(&[Kind::Segment, Kind::Object, Kind::Semaphore, Kind::Anonymous]);
+    let lifetime =
+        sample::select(&[Lifetime::UntilRemoved, Lifetime::Process, Lifetime::LastUser, Lifetime::Durable]);
     let image = (
         any::<[u64; 4]>(),
         kind,
         any::<[u32; 2]>(),
         owner(),
         (time(), option::of(time())),
-        any::<bool>(),
+        (any::<[bool; 2]>(), lifetime),
         place(),
     );
     (image, any::<(i32, i32)>(), identity(), backing(), (owner(), any::<u32>())).prop_map(
         |(
-            (numbers, kind, small, (uid, gid), times, orphaned, place),
+            (numbers, kind, small, (uid, gid), times, ([orphaned, guarded], lifetime), place),
             (fd, creator),
             identity,
             backing,
@@ -192,6 +211,8 @@ fn object() -> impl Strategy<Value = ObjectRecord> {
                 links: small[1],
                 creator: Pid(creator),
                 created: times.0,
+                lifetime,
+                guarded,
                 reserved: times.1,
                 orphaned,
                 place,
@@ -291,6 +312,8 @@ pub fn intent() -> impl Strategy<Value = Intent> {
         ),
         (object(), slot()).prop_map(|(object, slot)| Intent::Mark { object, slot }),
         any::<u64>().prop_map(|bytes| Intent::Resize { bytes }),
+        object().prop_map(|object| Intent::Record { object }),
+        object().prop_map(|object| Intent::Erase { object }),
     ]
 }
 

@@ -25,6 +25,7 @@ fn namespace() -> Namespace {
         reserve: false,
         limits: ShmLimits { shmmax: 1 << 20, shmmni: 16, shmall: 256 },
         posix: Backing::Memfd,
+        durable: false,
         protected_regular: 0,
         protected_hardlinks: false,
         owner: (Uid(1000), Gid(1000)),
@@ -56,6 +57,8 @@ fn records(namespace: &mut Namespace) -> Vec<Record> {
     let store = StoreRecord {
         image: namespace.image(),
         dir: b"/run/shmfs/s".to_vec(),
+        state: Vec::new(),
+        state_lock: -1,
         listener: 3,
         hidden: -1,
         hold: -1,

@@ -1,7 +1,8 @@
 //! POSIX objects and semaphores of the model.
 
-use super::{Held, Model, READ, WRITE, allows};
-use shmfs_abi::{Caps, Cred, Errno, Gid, ObjectId, Ticket};
+use super::{Held, Model, READ, WRITE, file_allows};
+use crate::step::BEYOND;
+use shmfs_abi::{Caps, Cred, Errno, Lifetime, ObjectId, Ticket};
 
 /// A POSIX object as the model sees it.
 #[derive(Clone, Debug)]
@@ -21,8 +22,18 @@ pub(crate) struct Object {
     pub(crate) owner: u32,
     pub(crate) creator: u8,
     pub(crate) orphaned: bool,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) guarded: bool,
     /// It finds nothing yet: its name waits for this ticket.
     pub(crate) waits: Option<Ticket>,
+}
+
+/// What an object is to be if it is created.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) pages: u8,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) guarded: bool,
 }
 
 /// A semaphore that is not published.
@@ -47,6 +58,8 @@ impl Object {
             owner: u32::from(who),
             creator: who,
             orphaned: false,
+            lifetime: Lifetime::UntilRemoved,
+            guarded: false,
             waits: None,
         }
     }
@@ -65,10 +78,7 @@ impl Object {
     }
 
     fn allows(&self, caller: &Cred, asked: u32) -> bool {
-        let in_group = caller.in_group(Gid(self.owner));
-        caller.caps.contains(Caps::DAC_OVERRIDE)
-            || asked == READ && caller.caps.contains(Caps::DAC_READ_SEARCH)
-            || allows(self.mode, caller.uid.0 == self.owner, in_group, asked)
+        file_allows(self.mode, self.owner, caller, asked)
     }
 
     fn is_owned_by(&self, caller: &Cred) -> bool {
@@ -82,11 +92,44 @@ impl Model {
         self.objects.iter().position(|object| object.names.contains(&name))
     }
 
+    /// What has a size that a program can change: what has this name, or else anonymous memory with this label.
+    pub(crate) fn sized(&mut self, name: u8) -> Option<&mut Object> {
+        let mut all = self.objects.iter_mut().chain(&mut self.anonymous);
+        all.find(|object| object.names.contains(&name))
+    }
+
     /// What is found by this name.
     pub(crate) fn lookup(&self, name: u8) -> Result<Option<usize>, Errno> {
         match self.named(name) {
             Some(found) if self.objects[found].waits.is_some() => Err(Errno::EAGAIN),
             found => Ok(found),
+        }
+    }
+
+    /// What opening must say that may ask for a size and a lifetime.
+    pub(crate) fn want(
+        &self,
+        caller: &Cred,
+        (name, flags): (u8, i32),
+        wanted: Wanted,
+    ) -> Result<Option<usize>, Errno> {
+        if wanted.pages == BEYOND {
+            return Err(Errno::EFBIG);
+        }
+        if wanted.lifetime == Lifetime::Durable && !self.setting.durable {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        match self.open(caller, name, flags)? {
+            None if !self.has_room_for(u64::from(wanted.pages)) => Err(Errno::ENOSPC),
+            opened => Ok(opened),
+        }
+    }
+
+    /// What a call for anonymous memory is refused with.
+    pub(crate) fn anonymous_errno(&self, pages: u8) -> Option<Errno> {
+        match pages {
+            BEYOND => Some(Errno::EFBIG),
+            pages => (!self.has_room_for(u64::from(pages))).then_some(Errno::ENOSPC),
         }
     }
 
@@ -164,6 +207,8 @@ impl Model {
     }
 
     pub(crate) fn hold(&mut self, gone: &Object) {
-        self.held.push(Held { object: gone.object, pages: gone.pages, resident: gone.resident });
+        let &Object { object, pages, size, resident, mode, owner, lifetime, .. } = gone;
+        let durable = lifetime == Lifetime::Durable;
+        self.held.push(Held { object, pages, size, resident, mode, owner, durable });
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Segment {
     pub(crate) pages: u64,
     /// The logarithm of its pages' size, if those are huge.
     pub(crate) huge: Option<u32>,
+    /// It outlives the store.
+    pub(crate) durable: bool,
     /// Pages that it has in memory.
     pub(crate) resident: u64,
     pub(crate) mode: u32,
@@ -93,12 +95,20 @@ pub(crate) fn huge(flags: i32) -> Option<u32> {
 
 impl Model {
     /// What `shmget` must say.
-    pub(crate) fn get(&mut self, caller: &Cred, key: i32, pages: u64, flags: i32) -> Result<Got, Errno> {
+    pub(crate) fn get(
+        &mut self,
+        caller: &Cred,
+        (key, pages, flags): (i32, u64, i32),
+        durable: bool,
+    ) -> Result<Got, Errno> {
+        if durable && !self.setting.durable {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let found = self.segments.iter().find(|segment| key != 0 && segment.key == key && !segment.removed);
         let Some(found) = found else {
             return match (key, flags & 0o1000) {
                 (1.., 0) => Err(Errno::ENOENT),
-                _ => self.create(caller, pages, huge(flags)).map(Got::Created),
+                _ => self.create(caller, pages, (huge(flags), durable)).map(Got::Created),
             };
         };
         if flags & 0o3000 == 0o3000 {
@@ -114,13 +124,21 @@ impl Model {
         Ok(Got::Found(found.id))
     }
 
-    fn create(&mut self, caller: &Cred, pages: u64, huge: Option<u32>) -> Result<Option<Shmid>, Errno> {
+    fn create(
+        &mut self,
+        caller: &Cred,
+        pages: u64,
+        (huge, durable): (Option<u32>, bool),
+    ) -> Result<Option<Shmid>, Errno> {
         if pages == 0 || pages * PAGE_SIZE > self.limits.shmmax.saturating_add(1) {
             return Err(Errno::EINVAL);
         }
         let all: u64 = self.segments.iter().map(|segment| segment.pages).sum();
         if all + pages > self.limits.shmall {
             return Err(Errno::ENOSPC);
+        }
+        if huge.is_some() && durable {
+            return Err(Errno::EINVAL);
         }
         if huge.is_some_and(|log2| log2 != 21 && log2 != 30) {
             return Err(Errno::EINVAL);
@@ -163,7 +181,7 @@ impl Model {
     /// A marked segment goes with its last attach, and where that is so set every other.
     pub(crate) fn sweep(&mut self) {
         let forced = self.limits.forced;
-        self.destroy(|segment| segment.removed || forced && segment.detached);
+        self.destroy(|segment| segment.removed || forced && segment.detached && !segment.durable);
         for segment in &mut self.segments {
             segment.detached = false;
         }
@@ -175,9 +193,9 @@ impl Model {
         let (gone, stay) = self.segments.drain(..).partition::<Vec<_>, _>(goes);
         self.segments = stay;
         for segment in gone {
-            let (pages, resident) = (segment.mapped(), segment.resident);
             self.gone.push(segment.id);
-            self.held.push(Held { object: segment.object, pages, resident });
+            let (pages, Segment { object, resident, mode, owner, durable, .. }) = (segment.mapped(), segment);
+            self.held.push(Held { object, pages, size: pages, resident, mode, owner, durable });
         }
     }
 }

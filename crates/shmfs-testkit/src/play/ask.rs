@@ -3,7 +3,7 @@
 use super::{Heard, Play, posix};
 use crate::setting::pid;
 use crate::step::{Fault, Question};
-use shmfs_abi::{ByteLen, Call, Errno, Kind, ObjectId, ProcFile, Reply, Row, Shmid};
+use shmfs_abi::{ByteLen, Call, Door, Errno, Kind, Lifetime, ObjectId, ProcFile, Reply, Row, Shmid};
 use shmfs_core::{Answer, Effect};
 
 impl Play {
@@ -49,7 +49,8 @@ impl Play {
             rows.push(row);
         }
         let found = self.model.objects.iter().filter(|object| object.waits.is_none());
-        let all = self.model.segments.len() + found.count() + self.model.held.len();
+        let all =
+            self.model.segments.len() + found.count() + self.model.held.len() + self.model.anonymous.len();
         assert_eq!(rows.len(), all, "the listing is of other objects");
         for row in rows {
             self.same_row(&row);
@@ -60,6 +61,7 @@ impl Play {
         if let Some(segment) = self.model.segments.iter().find(|segment| segment.object == row.object) {
             let attaches = segment.attached_by.len() as u64;
             assert_eq!((row.kind, row.shmid), (Kind::Segment, Some(segment.id)));
+            assert_eq!((row.lifetime == Lifetime::Durable, row.guarded), (segment.durable, false));
             assert_eq!((row.nattch, row.lpid), (Some(attaches), Some(segment.lpid)));
             assert_eq!((row.mode, row.uid.0, row.gid.0), (segment.mode, segment.owner, segment.owner));
             assert_eq!((row.removed, row.cpid), (segment.removed, pid(segment.creator as u8)));
@@ -68,6 +70,12 @@ impl Play {
             assert!(object.names.iter().any(|name| row.name == Some(posix::name(*name))), "{:?}", row.name);
             assert_eq!((row.mode, row.uid.0, row.gid.0), (object.mode, object.owner, object.owner));
             assert_eq!((row.removed, row.shmid, row.cpid), (false, None, pid(object.creator)));
+            assert_eq!((row.door, row.lifetime, row.guarded), (Door::Posix, object.lifetime, object.guarded));
+            assert_eq!((row.size.pages().0, row.allocated.pages().0), (object.size, object.resident));
+        } else if let Some(object) = self.model.anonymous.iter().find(|object| object.object == row.object) {
+            assert_eq!((row.door, row.kind, row.removed), (Door::Anon, Kind::Anonymous, false));
+            assert_eq!((row.name, row.cpid), (Some(posix::name(object.names[0])), pid(object.creator)));
+            assert_eq!((row.mode, row.uid.0, row.gid.0), (object.mode, object.owner, object.owner));
             assert_eq!((row.size.pages().0, row.allocated.pages().0), (object.size, object.resident));
         } else {
             let held = self.model.held.iter().find(|held| held.object == row.object);

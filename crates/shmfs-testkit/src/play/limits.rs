@@ -45,7 +45,7 @@ impl Play {
             Limit::NextId => limits.next_id = i32::try_from(amount).ok().map(Shmid),
         }
         if limits.forced {
-            self.model.destroy(|segment| segment.orphaned);
+            self.model.destroy(|segment| segment.orphaned && !segment.durable);
         }
     }
 }

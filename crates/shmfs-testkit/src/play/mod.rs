@@ -2,12 +2,14 @@
 
 mod ask;
 mod limits;
+mod open;
 mod posix;
 mod sysv;
 
-use crate::model::Model;
+use crate::model::{Model, Wanted};
 use crate::setting::Setting;
 use crate::step::{Fault, Step};
+use open::Opening;
 use shmfs_abi::{ByteLen, Call, Cred, Errno, ObjectId, PAGE_SIZE, Refusal, Reply, Ticket, Time};
 use shmfs_core::{Answer, Effect, Event, Facts, Namespace};
 
@@ -88,12 +90,19 @@ impl Play {
         assert_eq!(usage.sysv as usize, self.model.segments.len(), "segments differ after {step:?}");
         assert_eq!(usage.posix as usize, found.count(), "objects differ after {step:?}");
         assert_eq!(usage.unnamed as usize, self.model.held.len(), "held objects differ after {step:?}");
+        assert_eq!(
+            usage.anon as usize,
+            self.model.anonymous.len(),
+            "anonymous memory differs after {step:?}"
+        );
         assert_eq!(self.engine.orphans(), self.model.orphans(), "orphans differ after {step:?}");
     }
 
     fn play_one(&mut self, step: Step) {
         match step {
-            Step::Get { who, key, pages, flags, fails } => self.get(who, key, u64::from(pages), flags, fails),
+            Step::Get { who, key, pages, flags, fails, durable } => {
+                self.get(who, (key, u64::from(pages), flags), durable, fails);
+            }
             Step::Attach { who, which, read_only } => self.attach(who, which, read_only),
             Step::Detach { who, which } => self.detach(who, which),
             Step::Fork { who, child } => self.fork(who, child),
@@ -107,7 +116,16 @@ impl Play {
             }
             Step::Stale { who, which, call } => self.stale(who, which, call),
             Step::Limit { who, limit, amount } => self.limit(who, limit, amount),
-            Step::Open { who, name, flags, mode, fault } => self.open(who, name, flags, mode, fault),
+            Step::Open { who, name: number, flags, mode, fault } => {
+                self.open(&Opening { who, number, flags, mode, fault, wanted: None });
+            }
+            Step::Want { who, name: number, flags, mode, fault, pages, lifetime, guarded } => {
+                let wanted = Some(Wanted { pages, lifetime, guarded });
+                self.open(&Opening { who, number, flags, mode, fault, wanted });
+            }
+            Step::Anonymous { who, label, pages, fails } => self.anonymous(who, label, pages, fails),
+            Step::Fetch { who, which, part } => self.fetch(who, which, part),
+            Step::Unheld { which } => self.unheld(which),
             Step::Unlink { who, name } => self.unlink(who, name),
             Step::Rename { who, from, to, flags } => self.rename(who, from, to, flags),
             Step::Link { who, from, to } => self.link(who, from, to),
@@ -198,13 +216,15 @@ impl Play {
 
     /// The last holder of a released object goes.
     fn let_go(&mut self, which: u8) {
-        assert_eq!(self.released.len(), self.model.held.len(), "released and held differ");
+        let held = self.model.held.len() + self.model.anonymous.len();
+        assert_eq!(self.released.len(), held, "released and held differ");
         if self.released.is_empty() {
             return;
         }
         let object = self.released.remove(usize::from(which) % self.released.len());
         self.observe(Event::Unused { object });
         self.model.held.retain(|held| held.object != object);
+        self.model.anonymous.retain(|anonymous| anonymous.object != object);
         let gone = Call::Reserve { object, size: ByteLen(0) };
         assert_eq!(self.call(0, gone, Fault::None).err(), Some(Errno::EBADF));
     }

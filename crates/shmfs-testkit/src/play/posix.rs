@@ -1,9 +1,9 @@
 //! Steps of the POSIX door.
 
 use super::{NO_FACTS, Play};
-use crate::model::{Fresh, Held, Object};
+use crate::model::{Fresh, Object};
 use crate::step::{BEYOND, Fault};
-use shmfs_abi::{ByteLen, Call, Errno, Gid, Name, ObjectId, OpenFlags, PAGE_SIZE, Reply, Ticket, Uid};
+use shmfs_abi::{ByteLen, Call, Errno, Gid, Lifetime, Name, OpenFlags, PAGE_SIZE, Reply, Ticket, Uid};
 use shmfs_core::{Event, Facts};
 
 /// Objects and semaphores share names, as `shm_open("/sem.a")` opens a semaphore.
@@ -15,41 +15,6 @@ pub(super) fn name(number: u8) -> Name {
 }
 
 impl Play {
-    pub(super) fn open(&mut self, who: u8, number: u8, flags: i32, mode: u32, fault: Fault) {
-        let expected = self.model.open(&self.cred(who), number, flags);
-        let asked = Call::Open { name: name(number), flags: OpenFlags::from_bits_retain(flags), mode };
-        let upcoming = self.engine.image().numbers.0 + 1;
-        match (expected, self.call(who, asked, fault)) {
-            (Err(expected), Err(errno)) => assert_eq!(errno, expected),
-            (Ok(None), Err(errno)) => {
-                assert!(matches!(fault, Fault::Make | Fault::Link) && errno == Errno::ENFILE, "{errno:?}");
-                if fault == Fault::Link {
-                    // Its backing was made, and a descriptor may be on its way.
-                    self.model.held.push(Held { object: ObjectId(upcoming), pages: 0, resident: 0 });
-                }
-            }
-            (Ok(Some(found)), Ok(called)) => {
-                let object = &mut self.model.objects[found];
-                assert_eq!((called.made, called.reply), (None, Reply::Opened { object: object.object }));
-                if flags & 0o1000 != 0 {
-                    object.resize(0);
-                    object.measured(self.now.seconds);
-                }
-            }
-            (Ok(None), Ok(called)) => {
-                let Some(object) = called.made else { panic!("nothing was made") };
-                assert_eq!(called.reply, Reply::Opened { object });
-                assert_eq!(called.waits.is_some(), fault == Fault::Wait);
-                let opened = Object::new(object, number, 0, mode, who);
-                self.model.objects.push(Object { waits: called.waits, ..opened });
-            }
-            (Err(expected), Ok(called)) => {
-                panic!("shm_open: expected {expected:?}, got {:?}", called.reply);
-            }
-            (Ok(Some(_)), Err(errno)) => panic!("shm_open: {errno:?} for what exists"),
-        }
-    }
-
     pub(super) fn unlink(&mut self, who: u8, number: u8) {
         let found = self.model.lookup(number);
         let expected = match found {
@@ -101,7 +66,10 @@ impl Play {
             (Err(errno), _) => Some(errno),
             (Ok(None), _) => Some(Errno::ENOENT),
             (_, Some(_)) => Some(Errno::EEXIST),
-            (Ok(Some(old)), None) => (!self.model.may_link(old, &self.cred(who))).then_some(Errno::EPERM),
+            (Ok(Some(old)), None) => {
+                let durable = self.model.objects[old].lifetime == Lifetime::Durable;
+                (durable || !self.model.may_link(old, &self.cred(who))).then_some(Errno::EPERM)
+            }
         };
         let got = self.call(who, Call::Link { from: name(from), to: name(to) }, Fault::None);
         assert_eq!(got.err(), expected, "link");
@@ -111,8 +79,7 @@ impl Play {
     }
 
     pub(super) fn resize(&mut self, number: u8, pages: u8, dies: bool) {
-        let Some(found) = self.model.named(number) else { return };
-        let (object, before) = (self.model.objects[found].object, self.model.objects[found].pages);
+        let Some(&mut Object { object, pages: before, .. }) = self.model.sized(number) else { return };
         let size = if pages == BEYOND { ByteLen(u64::MAX) } else { ByteLen(u64::from(pages) * PAGE_SIZE) };
         let pages = u64::from(pages);
         let grows = pages > before && !self.model.setting.sparse;
@@ -126,9 +93,10 @@ impl Play {
         if expected.is_some() {
             return;
         }
-        let resized = &mut self.model.objects[found];
+        let now = self.now.seconds;
+        let Some(resized) = self.model.sized(number) else { return };
         if grows {
-            (resized.pages, resized.reserved) = (pages, Some(self.now.seconds));
+            (resized.pages, resized.reserved) = (pages, Some(now));
         }
         if !dies {
             resized.resize(pages);
@@ -140,31 +108,28 @@ impl Play {
     }
 
     pub(super) fn measure(&mut self, number: u8) {
-        let Some(found) = self.model.named(number) else { return };
-        self.look_at(found);
-    }
-
-    fn look_at(&mut self, index: usize) {
-        let measured = &mut self.model.objects[index];
-        measured.measured(self.now.seconds);
+        let now = self.now.seconds;
+        let Some(measured) = self.model.sized(number) else { return };
+        measured.measured(now);
         let (object, facts) = (measured.object, facts_of(measured));
         self.observe(Event::Measured { object, facts });
     }
 
     pub(super) fn own(&mut self, number: u8, owner: u8, mode: u32) {
-        let Some(found) = self.model.named(number) else { return };
-        let owned = &mut self.model.objects[found];
+        let Some(owned) = self.model.sized(number) else { return };
         (owned.owner, owned.mode) = (u32::from(owner), mode);
         let (uid, gid) = (Uid(u32::from(owner)), Gid(u32::from(owner)));
         let object = owned.object;
         self.observe(Event::Owned { object, uid, gid, mode });
-        self.look_at(found);
+        self.measure(number);
     }
 
     /// So many pages of a segment or an object are in memory, and its inode is looked at.
     pub(super) fn touch(&mut self, which: u8, pages: u64) {
+        let now = self.now.seconds;
         let (segments, objects) = (&mut self.model.segments, &mut self.model.objects);
-        let Some(index) = usize::from(which).checked_rem(segments.len() + objects.len()) else { return };
+        let all = segments.len() + objects.len() + self.model.anonymous.len();
+        let Some(index) = usize::from(which).checked_rem(all) else { return };
         if let Some(segment) = segments.get_mut(index) {
             segment.resident = pages.min(segment.mapped());
             let (size, allocated) = (segment.mapped() * PAGE_SIZE, segment.resident * PAGE_SIZE);
@@ -173,8 +138,13 @@ impl Play {
             self.observe(Event::Measured { object, facts });
         } else {
             let index = index - segments.len();
-            objects[index].resident = pages.min(objects[index].size);
-            self.look_at(index);
+            let Some(touched) = objects.iter_mut().chain(&mut self.model.anonymous).nth(index) else {
+                return;
+            };
+            touched.resident = pages.min(touched.size);
+            touched.measured(now);
+            let (object, facts) = (touched.object, facts_of(touched));
+            self.observe(Event::Measured { object, facts });
         }
     }
 
@@ -246,6 +216,9 @@ impl Play {
             self.model.release(index);
         } else {
             self.model.objects[index].waits = None;
+            let effects = settled.unwrap_or_default();
+            assert_eq!(self.model.end_with_process(index), !effects.is_empty(), "what waited for its name");
+            self.note(&effects);
         }
     }
 }

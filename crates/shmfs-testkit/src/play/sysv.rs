@@ -29,11 +29,16 @@ impl Play {
         (!self.model.segments.is_empty()).then(|| usize::from(which) % self.model.segments.len())
     }
 
-    pub(super) fn get(&mut self, who: u8, key: u8, pages: u64, flags: i32, fails: bool) {
-        let expected = self.model.get(&self.cred(who), i32::from(key), pages, flags);
+    pub(super) fn get(&mut self, who: u8, (key, pages, flags): (u8, u64, i32), durable: bool, fails: bool) {
+        let expected = self.model.get(&self.cred(who), (i32::from(key), pages, flags), durable);
         // One byte less than the pages: charges are rounded up.
         let size = ByteLen((pages * PAGE_SIZE).saturating_sub(u64::from(pages > 0)));
-        let asked = Call::ShmGet { key: Key(i32::from(key)), size, flags: GetFlags::from_bits_retain(flags) };
+        let (asked_key, asked_flags) = (Key(i32::from(key)), GetFlags::from_bits_retain(flags));
+        let asked = if durable {
+            Call::ShmGetDurable { key: asked_key, size, flags: asked_flags }
+        } else {
+            Call::ShmGet { key: asked_key, size, flags: asked_flags }
+        };
         let fault = if fails { Fault::Make } else { Fault::None };
         let got = self.call(who, asked, fault).map(|called| (called.made, called.reply));
         match (expected, got) {
@@ -49,6 +54,7 @@ impl Play {
                     key: i32::from(key),
                     pages,
                     huge: huge(flags),
+                    durable,
                     resident: 0,
                     mode: flags as u32 & 0o777,
                     owner: u32::from(who),

@@ -13,11 +13,11 @@ use super::world::{Idle, Shared, World};
 use super::{Failure, Stats};
 use shmfs_abi::store::Admission;
 use shmfs_abi::{
-    Backing, ByteLen, Call, Gid, ObjectId, OpenFlags, PAGE_SIZE, Reply, ShmLimits, Shmid, Uid, limits,
+    Backing, ByteLen, Call, Gid, Kind, ObjectId, OpenFlags, PAGE_SIZE, Reply, ShmLimits, Shmid, Uid, limits,
 };
 use shmfs_broker::{Broker, Surroundings};
 use shmfs_core::{Config, Namespace, PlaceImage};
-use shmfs_journal::{Answered, Journal, Record, Role, StoreRecord, VecPages};
+use shmfs_journal::{Answered, Intent, Journal, Record, Role, StoreRecord, VecPages};
 use shmfs_wire::{Request, Response, decode_response};
 use std::any::Any;
 use std::cell::RefCell;
@@ -79,6 +79,7 @@ fn found(world: &mut World) -> Bytes {
     };
     let listener = make(What::Listener);
     let hidden = if world.plan.hidden { make(What::Mount) } else { -1 };
+    let state_lock = if world.plan.durable { make(What::Text) } else { -1 };
     let size = world.plan.pages * PAGE_SIZE;
     world.kernel.resize_hidden(size);
     let posix = if world.plan.hidden { Backing::TmpfsFile } else { Backing::Memfd };
@@ -89,6 +90,7 @@ fn found(world: &mut World) -> Bytes {
         reserve: false,
         limits: ShmLimits { shmmax, shmmni: limits::DEFAULT_SHMMNI, shmall: shmmax },
         posix,
+        durable: world.plan.durable,
         protected_regular: 0,
         protected_hardlinks: false,
         owner: (Uid(0), Gid(0)),
@@ -97,6 +99,8 @@ fn found(world: &mut World) -> Bytes {
     let record = StoreRecord {
         image: namespace.image(),
         dir: b"/sim".to_vec(),
+        state: if world.plan.durable { b"/state".to_vec() } else { Vec::new() },
+        state_lock,
         listener,
         hidden,
         hold: -1,
@@ -327,11 +331,17 @@ impl Run {
             return self.world().complain("the journal cannot be read".to_owned());
         };
         let is_open = records.iter().any(|record| match record {
+            // What is to be done to the state directory is done, sooner or later.
+            Record::Intent(_, Intent::Record { .. } | Intent::Erase { .. }) => false,
             Record::Intent(..) => true,
             Record::Object(object) => matches!(object.image.place, PlaceImage::Pending(..)),
             _ => false,
         });
         let mut world = self.world();
+        let objects = |record: &Record| match record {
+            Record::Object(object) => Some((object.image.object, object.fd)),
+            _ => None,
+        };
         for (socket, answered) in stored_answers(&records) {
             let Ok((sequence, response)) = decode_response(answered.response()) else {
                 return world.complain("a stored answer cannot be read".to_owned());
@@ -341,6 +351,9 @@ impl Run {
             if let Some(who) = who {
                 world.stored(who, sequence, response, is_open);
             }
+        }
+        for (object, number) in records.iter().filter_map(objects) {
+            world.recorded(object, number);
         }
         if !is_open {
             world.oracle.settle();
@@ -445,6 +458,7 @@ impl Run {
                 after = row.object;
                 let call = match (row.shmid, row.name) {
                     (Some(shmid), _) => Call::ShmRemove { shmid: Shmid(shmid.0) },
+                    _ if row.kind == Kind::Anonymous => continue,
                     (None, Some(name)) => Call::Unlink { name },
                     _ => continue,
                 };

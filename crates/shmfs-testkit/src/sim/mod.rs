@@ -16,6 +16,7 @@ mod os;
 mod pages;
 mod plan;
 mod rng;
+mod state;
 mod table;
 mod trace;
 mod world;

@@ -5,11 +5,16 @@
 
 use super::kernel::{DescId, Got, Message, What};
 use super::pages::SimPages;
+use super::state;
 use super::table::{SimKept, SimTable};
 use super::world::{Fate, Idle, Shared, World};
-use shmfs_abi::{ByteLen, Caps, ClientId, Cred, Errno, Gid, Groups, Name, OpenFlags, Pid, Time, Uid, limits};
+use shmfs_abi::{
+    ByteLen, Caps, ClientId, Cred, Errno, Gid, Groups, Name, ObjectId, OpenFlags, Pid, Time, Uid, limits,
+};
 use shmfs_broker::Source;
+use shmfs_broker::heads;
 use shmfs_broker::os::{Closed, Os, Peeked, Result, Wish};
+use shmfs_core::ObjectImage;
 use shmfs_sys::fd::{Facts, Identity};
 use shmfs_sys::socket::Peer;
 use shmfs_sys::watch::WatchId;
@@ -108,6 +113,8 @@ pub(crate) struct SimOs {
     handle: Handle,
     /// Numbers of its own queues of events.
     queues: [i32; 2],
+    /// Whether it knows where durable objects are kept.
+    has_state: bool,
 }
 
 impl SimOs {
@@ -120,12 +127,16 @@ impl SimOs {
                 kernel.install(queue)
             })
         };
-        SimOs { handle: Handle::new(world), queues }
+        SimOs { handle: Handle::new(world), queues, has_state: false }
     }
 
     /// The same broker's way into the world.
     pub(crate) fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    fn with_state(&self) -> Result<()> {
+        if self.has_state { Ok(()) } else { Err(Errno::EOPNOTSUPP) }
     }
 
     fn peeked(&self, world: &mut World, message: &Message, bytes: &mut [u8]) -> Peeked<SimFd> {
@@ -371,9 +382,13 @@ impl Os for SimOs {
     }
 
     fn is_unused(&mut self, fd: &SimFd) -> Result<bool> {
-        let world = self.handle.step("is_unused", fd.number.into());
+        let mut world = self.handle.step("is_unused", fd.number.into());
         let file = world.kernel.file_of(world.kernel.at(fd.number)?)?;
-        Ok(world.kernel.descriptions_of(file) == 1)
+        let unused = world.kernel.descriptions_of(file) == 1;
+        if unused {
+            world.seen_unused(file);
+        }
+        Ok(unused)
     }
 
     fn own(&mut self, fd: &SimFd, uid: Uid, gid: Gid, mode: u32) {
@@ -442,6 +457,58 @@ impl Os for SimOs {
         let mut world = self.handle.risk("root", hidden.number.into(), NUMBERS)?;
         let root = world.kernel.describe(What::Root, OpenFlags::empty());
         Ok(self.handle.install(&mut world, root))
+    }
+
+    fn use_state(&mut self, _dir: &[u8]) -> Result<()> {
+        drop(self.handle.step("use_state", 0));
+        self.has_state = true;
+        Ok(())
+    }
+
+    fn make_durable(&mut self, image: &ObjectImage) -> Result<SimFd> {
+        self.with_state()?;
+        let made = state::create(&self.handle, image)?;
+        let mut world = self.handle.world_mut();
+        Ok(self.handle.install(&mut world, made))
+    }
+
+    fn record(&mut self, image: &ObjectImage) -> Result<()> {
+        self.with_state()?;
+        state::record(&self.handle, image)
+    }
+
+    fn erase(&mut self, object: ObjectId) -> Result<()> {
+        self.with_state()?;
+        state::erase(&self.handle, object)
+    }
+
+    fn undo(&mut self, object: ObjectId) -> Result<SimFd> {
+        self.with_state()?;
+        let mut world = self.handle.risk("undo", object.0 as i64, NUMBERS)?;
+        if !world.kernel.state.has_undo(object.0) {
+            return Err(Errno::ENOENT);
+        }
+        let instance = world.instance;
+        let opened = world.kernel.describe(What::Undo(object, instance), OpenFlags::RDWR);
+        Ok(self.handle.install(&mut world, opened))
+    }
+
+    fn roll_back(&mut self, image: &ObjectImage) -> Result<bool> {
+        self.with_state()?;
+        let mut world = self.handle.step("roll_back", image.object.0 as i64);
+        if heads::is_kept(image) { world.kernel.roll_back(image.object.0) } else { Ok(true) }
+    }
+
+    fn sweep(&mut self, last: ObjectId) {
+        if self.has_state {
+            state::sweep(&self.handle, last);
+        }
+    }
+
+    fn allocate(&mut self, fd: &SimFd, size: ByteLen) -> Result<()> {
+        let mut world = self.handle.risk("allocate", fd.number.into(), &[Errno::ENOSPC, Errno::EIO])?;
+        let file = world.kernel.file_of(world.kernel.at(fd.number)?)?;
+        if world.kernel.file(file).size < size.0 { world.kernel.truncate(file, size.0) } else { Ok(()) }
     }
 
     fn text(&mut self, text: &str) -> Result<SimFd> {

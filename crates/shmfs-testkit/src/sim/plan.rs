@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) aim: Option<&'static str>,
     /// One call in so many fails that can fail; 0 for none.
     pub(crate) failures: u64,
+    /// One call to the disk in so many fails; 0 for none.
+    pub(crate) disk_failures: u64,
     /// Of a hundred steps of the broker, so many have a program do something before them.
     pub(crate) crowding: u64,
     /// Of a hundred actions, so many are deaths, execs and forks.
@@ -33,6 +35,10 @@ pub(crate) struct Plan {
     pub(crate) own_keys: bool,
     /// POSIX objects are files of a hidden tmpfs; else memfds.
     pub(crate) hidden: bool,
+    /// Whether there is a state directory.
+    pub(crate) durable: bool,
+    /// Of a hundred calls, so many are those of the library.
+    pub(crate) library: u64,
     /// Users of the programs: 0 alone, or others too.
     pub(crate) users: u64,
     /// Whether notices of closes are lost now and then.
@@ -44,7 +50,7 @@ pub(crate) struct Plan {
 }
 
 /// Calls before which little is settled.
-const AIMS: [&str; 16] = [
+const AIMS: [&str; 21] = [
     "consume",
     "consume",
     "consume",
@@ -61,6 +67,11 @@ const AIMS: [&str; 16] = [
     "is_unused",
     "close_other",
     "adopt",
+    "state_tmp",
+    "state_publish",
+    "state_withdraw",
+    "state_unlink",
+    "watch_close",
 ];
 
 impl Plan {
@@ -73,6 +84,7 @@ impl Plan {
             life: rng.pick(&[20, 60, 60, 150, 400, 1000]),
             aim: if rng.percent(50) { None } else { Some(rng.pick(&AIMS)) },
             failures: if rng.percent(70) { 0 } else { rng.pick(&[10, 30, 80]) },
+            disk_failures: if rng.percent(80) { 0 } else { rng.pick(&[3, 10]) },
             crowding: rng.pick(&[0, 5, 20, 50]),
             mortality: rng.pick(&[0, 5, 15, 40]),
             losses: rng.pick(&[0, 0, 1, 3, 8]),
@@ -81,6 +93,8 @@ impl Plan {
             names: rng.between(1, 4),
             own_keys: rng.percent(30),
             hidden: rng.percent(85),
+            durable: rng.percent(75),
+            library: rng.pick(&[0, 30, 30, 60]),
             users: rng.pick(&[1, 1, 2, 3]),
             overflows: rng.percent(10),
             linger: rng.pick(&[0, 0, 3_000_000]),

@@ -45,6 +45,9 @@ const MOST_STEPS: u64 = 400_000;
 /// Calls before the one of the kind that is aimed at, at most.
 const AIMED_LIFE: u64 = 8;
 
+/// Calls that a disk which has failed refuses at most.
+const BAD_DISK: u64 = 8;
+
 /// Nanoseconds of one step at most, and of a rare one.
 const STEP: u64 = 30_000;
 const LONG_STEP: u64 = 4_000_000_000;
@@ -77,6 +80,8 @@ pub(crate) struct World {
     pub(crate) idle: Idle,
     /// Failures that were planned: at which step, and which.
     pub(crate) refused: Vec<(u64, Errno)>,
+    /// How many further calls the disk refuses, and how.
+    bad_disk: Option<(u64, Errno)>,
     /// The first thing that is not right.
     pub(crate) wrong: Option<String>,
     stamps: u64,
@@ -107,6 +112,7 @@ impl World {
             kill_in: None,
             idle: Idle::No,
             refused: Vec::new(),
+            bad_disk: None,
             wrong: None,
             stamps: 0,
         }
@@ -153,13 +159,36 @@ impl World {
 
     /// Refuses a call now and then, as Linux could.
     pub(crate) fn refuse(&mut self, what: &'static str, errnos: &[Errno]) -> Result<(), Errno> {
-        // What a dead program's request had still to do: nobody would ever say that it has failed.
-        let unheard = self.oracle.is_open() && self.actors.iter().any(|actor| !actor.runs());
-        let never = !self.failing || unheard || self.plan.failures == 0 || errnos.is_empty();
-        if never || !self.dice.once_in(self.plan.failures) {
+        let times = self.plan.failures;
+        if times == 0 || errnos.is_empty() || !self.may_refuse() || !self.dice.once_in(times) {
             return Ok(());
         }
         let errno = self.dice.pick(errnos);
+        self.fail(what, errno)
+    }
+
+    /// Refuses a call to the disk: one that is full stays so for some calls.
+    pub(crate) fn refuse_disk(&mut self, what: &'static str, errnos: &[Errno]) -> Result<(), Errno> {
+        if let Some((left, errno)) = self.bad_disk.filter(|_| self.may_refuse()) {
+            self.bad_disk = left.checked_sub(1).map(|left| (left, errno));
+            return self.fail(what, errno);
+        }
+        let times = self.plan.disk_failures;
+        if times == 0 || !self.may_refuse() || !self.dice.once_in(times) {
+            return Ok(());
+        }
+        let errno = self.dice.pick(errnos);
+        self.bad_disk = Some((self.dice.below(BAD_DISK), errno));
+        self.fail(what, errno)
+    }
+
+    fn may_refuse(&self) -> bool {
+        // What a dead program's request had still to do: nobody would ever say that it has failed.
+        let unheard = self.oracle.is_open() && self.actors.iter().any(|actor| !actor.runs());
+        self.failing && !unheard
+    }
+
+    fn fail(&mut self, what: &'static str, errno: Errno) -> Result<(), Errno> {
         self.trace.say(|| format!("       {what} fails: {}", errno.name()));
         self.trace.count(what, errno.0 as u64);
         self.refused.push((self.steps, errno));

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use shmfs_abi::{
-    Backing, ByteLen, Gid, Key, Kind, Name, ObjectId, PageCount, Pid, Shmid, Slot, Ticket, Time, Uid,
+    Backing, ByteLen, Gid, Key, Kind, Lifetime, Name, ObjectId, PageCount, Pid, Shmid, Slot, Ticket, Time,
+    Uid,
 };
 use shmfs_core::{ObjectImage, PlaceImage, StoreImage};
 
@@ -42,14 +43,17 @@ pub fn name(number: u64) -> Name {
     Name::new(&[b's', b'e', b'm', b'.', b'a' + (number % 6) as u8]).unwrap()
 }
 
-const FIELDS: u8 = 30;
-const STORE_FIELDS: u8 = 14;
+const FIELDS: u8 = 34;
+const STORE_FIELDS: u8 = 15;
+const KINDS: [Kind; 4] = [Kind::Segment, Kind::Object, Kind::Semaphore, Kind::Anonymous];
+const LIFETIMES: [Lifetime; 4] =
+    [Lifetime::UntilRemoved, Lifetime::Process, Lifetime::LastUser, Lifetime::Durable];
 
 fn set(image: &mut ObjectImage, field: u8, value: u64) {
     let time = Time { seconds: value as i64, nanos: value as u32 };
     match (field, &mut image.place) {
         (0, _) => image.object = ObjectId(value),
-        (1, _) => image.kind = [Kind::Segment, Kind::Object, Kind::Semaphore][(value % 3) as usize],
+        (1, _) => image.kind = KINDS[(value % 4) as usize],
         (2, _) => image.size = ByteLen(value),
         (3, _) => image.allocated = ByteLen(value),
         (4, _) => image.charged = PageCount(value),
@@ -83,6 +87,10 @@ fn set(image: &mut ObjectImage, field: u8, value: u64) {
         (26, PlaceImage::Slot(_, segment)) => segment.huge = !segment.huge,
         (27, PlaceImage::Slot(_, segment)) => segment.cpid = Pid(value as i32),
         (28, PlaceImage::Slot(_, segment)) => (segment.atime, segment.dtime) = (value as i64, value as i64),
+        (29, PlaceImage::Slot(_, segment)) => segment.durable = !segment.durable,
+        (30, place) => *place = PlaceImage::Anonymous(name(value)),
+        (31, _) => image.lifetime = LIFETIMES[(value % 4) as usize],
+        (32, _) => image.guarded = !image.guarded,
         (_, _) => image.gid = Gid(value as u32),
     }
 }
@@ -102,6 +110,7 @@ fn set_store(store: &mut StoreImage, field: u8, value: u64) {
         10 => store.numbers.0 = value,
         11 => store.numbers.1 = value,
         12 => store.created.objects = value,
+        13 => (store.created.anonymous, store.durable) = (value, !store.durable),
         _ => store.posix = Backing::Huge,
     }
 }
@@ -118,11 +127,12 @@ pub fn spoil((store, objects, names): &mut Lists, flaw: Flaw) {
             let (Some(into), Some(from)) = (at(objects.len(), into), at(objects.len(), from)) else { return };
             let other = objects[from];
             let mixed = &mut objects[into];
-            match field % 5 {
+            match field % 6 {
                 0 => mixed.place = other.place,
                 1 => mixed.object = other.object,
                 2 => mixed.kind = other.kind,
                 3 => (mixed.size, mixed.charged) = (other.size, other.charged),
+                4 => (mixed.lifetime, mixed.guarded) = (other.lifetime, other.guarded),
                 _ => match (&mut mixed.place, other.place) {
                     (PlaceImage::Slot(slot, _), PlaceImage::Slot(others, _)) if field % 2 == 0 => {
                         *slot = others

@@ -3,8 +3,8 @@
 use proptest::{array, collection::vec, option, prelude::*};
 use shmfs_abi::{
     AttachFlags, Backing, ByteLen, Call, CallName, ClientId, Created, Door, Errno, GetFlags, Gid, IpcPerm,
-    Key, Kind, LimitsChange, Name, ObjectId, OpenFlags, PageCount, Pid, ProcFile, Reply, Row, SegmentStat,
-    ShmLimits, ShmUsage, Shmid, Shortage, Slot, Ticket, Time, Uid, Usage,
+    Key, Kind, Lifetime, LimitsChange, Name, ObjectId, OpenFlags, PageCount, Part, Pid, ProcFile, Reply, Row,
+    SegmentStat, ShmLimits, ShmUsage, Shmid, Shortage, Slot, Ticket, Time, Uid, Usage, Wanted,
     limits::{NAME_BYTES, SLOTS},
     store::Token,
 };
@@ -78,6 +78,27 @@ fn limits() -> impl Strategy<Value = LimitsChange> {
     )
 }
 
+fn lifetime() -> impl Strategy<Value = Lifetime> {
+    prop_oneof![
+        Just(Lifetime::UntilRemoved),
+        Just(Lifetime::Process),
+        Just(Lifetime::LastUser),
+        Just(Lifetime::Durable),
+    ]
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![Just(Part::Read), Just(Part::Write), Just(Part::Undo)]
+}
+
+fn want() -> impl Strategy<Value = Call> {
+    (open(), number(ByteLen), lifetime(), any::<bool>()).prop_map(
+        |((name, flags, mode), size, lifetime, guarded)| {
+            Call::Want(Wanted { name, flags, mode, size, lifetime, guarded })
+        },
+    )
+}
+
 fn call() -> impl Strategy<Value = Call> {
     const FILES: &[ProcFile] = &[
         ProcFile::SysvipcShm,
@@ -90,6 +111,14 @@ fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         8 => sysv_call(),
         1 => open().prop_map(|(name, flags, mode)| Call::Open { name, flags, mode }),
+        1 => want(),
+        1 => (name(), number(ByteLen)).prop_map(|(label, size)| Call::Anonymous { label, size }),
+        1 => (number(ObjectId), part()).prop_map(|(object, part)| Call::Fetch { object, part }),
+        1 => any::<(i32, u64, i32)>().prop_map(|(key, size, flags)| Call::ShmGetDurable {
+            key: Key(key),
+            size: ByteLen(size),
+            flags: GetFlags::from_bits_retain(flags),
+        }),
         1 => name().prop_map(|name| Call::Unlink { name }),
         1 => (name(), name(), any::<u32>()).prop_map(|(from, to, flags)| Call::Rename { from, to, flags }),
         1 => (name(), name()).prop_map(|(from, to)| Call::Link { from, to }),
@@ -155,14 +184,16 @@ fn stat() -> impl Strategy<Value = SegmentStat> {
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    let door = prop_oneof![Just(Door::Sysv), Just(Door::Posix)];
-    let kind = prop_oneof![Just(Kind::Segment), Just(Kind::Object), Just(Kind::Semaphore)];
+    let door = prop_oneof![Just(Door::Sysv), Just(Door::Posix), Just(Door::Anon)];
+    let kind =
+        prop_oneof![Just(Kind::Segment), Just(Kind::Object), Just(Kind::Semaphore), Just(Kind::Anonymous)];
     let sysv = (option::of(shmid()), option::of(any::<i32>().prop_map(Key)), option::of(any::<u64>()));
     let created = (any::<i64>(), 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| Time { seconds, nanos });
-    let rest = (ids(), any::<u32>(), pid(), option::of(pid()), any::<bool>(), created);
+    let state = (any::<[bool; 2]>(), lifetime());
+    let rest = (ids(), any::<u32>(), pid(), option::of(pid()), state, created);
     (any::<(u64, u64, u64)>(), door, kind, sysv, option::of(name()), rest).prop_map(
         |((object, size, allocated), door, kind, (shmid, key, nattch), name, rest)| {
-            let ((uid, gid), mode, cpid, lpid, removed, created) = rest;
+            let ((uid, gid), mode, cpid, lpid, ([removed, guarded], lifetime), created) = rest;
             let (object, size, allocated) = (ObjectId(object), ByteLen(size), ByteLen(allocated));
             Row {
                 object,
@@ -180,6 +211,8 @@ fn row() -> impl Strategy<Value = Row> {
                 cpid,
                 lpid,
                 removed,
+                lifetime,
+                guarded,
                 created,
             }
         },
@@ -187,9 +220,14 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 fn usage() -> impl Strategy<Value = Usage> {
-    let backing = prop_oneof![Just(Backing::SealedMemfd), Just(Backing::TmpfsFile), Just(Backing::Memfd)];
+    let backing = prop_oneof![
+        Just(Backing::SealedMemfd),
+        Just(Backing::TmpfsFile),
+        Just(Backing::Memfd),
+        Just(Backing::Durable)
+    ];
     let calls = array::uniform::<_, { CallName::ALL.len() }>(any::<u64>());
-    (backing, any::<[u64; 12]>(), (pid(), pid()), calls).prop_map(|(backing, n, (broker, keeper), calls)| {
+    (backing, any::<[u64; 14]>(), (pid(), pid()), calls).prop_map(|(backing, n, (broker, keeper), calls)| {
         Usage {
             size: ByteLen(n[0]),
             used: ByteLen(n[1]),
@@ -198,8 +236,9 @@ fn usage() -> impl Strategy<Value = Usage> {
             backing,
             sysv: n[4],
             posix: n[5],
+            anon: n[12],
             unnamed: n[6],
-            created: Created { segments: n[7], objects: n[8], semaphores: n[9] },
+            created: Created { segments: n[7], objects: n[8], semaphores: n[9], anonymous: n[13] },
             clients: n[10],
             restarts: n[11],
             broker,
@@ -237,6 +276,9 @@ fn reply() -> impl Strategy<Value = Reply> {
         info(),
         number(ObjectId).prop_map(|object| Reply::Opened { object }),
         (number(ObjectId), number(Ticket)).prop_map(|(object, ticket)| Reply::Fresh { object, ticket }),
+        (number(ObjectId), lifetime(), any::<bool>())
+            .prop_map(|(object, lifetime, created)| { Reply::Wanted { object, lifetime, created } }),
+        (number(ByteLen), any::<bool>()).prop_map(|(size, held)| Reply::Fetched { size, held }),
         Just(Reply::Text),
         row().prop_map(Reply::Row),
         Just(Reply::End),

@@ -12,7 +12,9 @@ use crate::namespace::Pending;
 use crate::object::{Object, Objects, Place};
 use crate::perm::{self, Rights};
 use shmfs_abi::limits::{OBJECTS, SEM_BYTES};
-use shmfs_abi::{ByteLen, Cred, Errno, Kind, Name, ObjectId, OpenFlags, Result, Ticket, Time, refuse};
+use shmfs_abi::{
+    ByteLen, Cred, Errno, Kind, Lifetime, Name, ObjectId, OpenFlags, Result, Ticket, Time, Wanted, refuse,
+};
 
 /// What opening comes to.
 pub(crate) enum Opened {
@@ -28,16 +30,18 @@ pub(crate) fn open(
     objects: &mut Objects,
     (new, ticket): (ObjectId, Ticket),
     caller: &Cred,
-    (name, flags, mode): (Name, OpenFlags, u32),
+    wanted: &Wanted,
     now: Time,
 ) -> Result<Opened> {
+    let &Wanted { name, flags, mode, size, lifetime, guarded } = wanted;
     let Some(object) = mount.lookup(objects, &name)? else {
         if !flags.contains(OpenFlags::CREAT) {
             return refuse(Errno::ENOENT, "no object has this name");
         }
         let inode = Inode::new(caller, mode, now);
         let place = Place::Pending(name, ticket);
-        enter(objects, new, Object::new(Kind::Object, ByteLen(0), inode, place))?;
+        let object = Object { lifetime, guarded, ..Object::new(Kind::Object, size, inode, place) };
+        enter(objects, new, object)?;
         mount.names.link(name, new);
         return Ok(Opened::Created { object: new, pending: Pending::Object(new) });
     };
@@ -238,6 +242,9 @@ pub(crate) fn link(
     if mount.names.get(to).is_some() {
         return refuse(Errno::EEXIST, "the new name is taken");
     }
+    if objects.get(object).lifetime == Lifetime::Durable {
+        return refuse(Errno::EPERM, "a durable object has one name");
+    }
     if !mount.may_link(&objects.get(object).inode, caller) {
         return refuse(Errno::EPERM, "fs.protected_hardlinks guards a stranger's object");
     }
@@ -246,14 +253,16 @@ pub(crate) fn link(
     Ok(object)
 }
 
-fn enter(objects: &mut Objects, id: ObjectId, object: Object) -> Result<()> {
+/// Enters an object where there is room for one more.
+pub(crate) fn enter(objects: &mut Objects, id: ObjectId, object: Object) -> Result<()> {
     if objects.len() >= OBJECTS {
         return refuse(Errno::ENOSPC, "the store has as many objects as it can");
     }
     objects.enter(id, object)
 }
 
-fn allow(inode: &Inode, caller: &Cred, asked: Rights) -> Result<()> {
+/// Whether the caller may do this with the object.
+pub(crate) fn allow(inode: &Inode, caller: &Cred, asked: Rights) -> Result<()> {
     if perm::file_allows(inode, caller, asked) {
         Ok(())
     } else {

@@ -46,7 +46,7 @@ impl Segments {
 
     /// The segments whose last detach is to be told, where every last detach is one's end.
     pub(crate) fn to_mark(&self) -> Vec<(Slot, ObjectId)> {
-        let all = self.iter().filter(|_| self.rmid_forced);
+        let all = self.iter().filter(|(_, segment)| self.rmid_forced && !segment.durable);
         all.map(|(slot, segment)| (slot, segment.object)).collect()
     }
 
@@ -54,7 +54,8 @@ impl Segments {
         if !self.rmid_forced {
             return Vec::new();
         }
-        let unused = self.iter().filter(|(_, segment)| segment.made && segment.nattch == 0);
+        let unused =
+            self.iter().filter(|(_, segment)| segment.made && segment.nattch == 0 && !segment.durable);
         unused.filter(|(_, segment)| chosen(segment.orphaned, segment.cpid)).map(|(slot, _)| slot).collect()
     }
 

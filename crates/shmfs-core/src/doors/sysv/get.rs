@@ -7,9 +7,19 @@ use crate::perm::{self, Rights};
 use shmfs_abi::limits::OBJECT_BYTES;
 use shmfs_abi::sysv::SHMMIN;
 use shmfs_abi::{
-    AttachFlags, Backing, ByteLen, Caps, Cred, Errno, GetFlags, Key, Kind, ObjectId, Pid, Result, Shmid,
-    Slot, Time, refuse,
+    AttachFlags, Backing, ByteLen, Caps, Cred, Errno, GetFlags, Key, Kind, Lifetime, ObjectId, Pid, Result,
+    Shmid, Slot, Time, refuse,
 };
+
+/// What `shmget` asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) key: Key,
+    pub(crate) size: ByteLen,
+    pub(crate) flags: GetFlags,
+    /// Whether the segment is to outlive the store, if it is created.
+    pub(crate) durable: bool,
+}
 
 /// What `shmget` comes to.
 pub(crate) enum Got {
@@ -45,15 +55,16 @@ impl Segments {
         objects: &mut Objects,
         new: ObjectId,
         caller: &Cred,
-        (key, size, flags): (Key, ByteLen, GetFlags),
+        asked: Asked,
         now: Time,
     ) -> Result<Got> {
+        let Asked { key, size, flags, .. } = asked;
         let found = self.keys.get(&key).filter(|_| key != Key::PRIVATE).copied();
         let Some(slot) = found else {
             if key != Key::PRIVATE && !flags.contains(GetFlags::CREAT) {
                 return refuse(Errno::ENOENT, "no segment has this key");
             }
-            return self.create(objects, new, caller, (key, size, flags), now).map(Got::Created);
+            return self.create(objects, new, caller, asked, now).map(Got::Created);
         };
         if flags.contains(GetFlags::CREAT | GetFlags::EXCL) {
             return refuse(Errno::EEXIST, "the key is taken");
@@ -76,7 +87,7 @@ impl Segments {
         objects: &mut Objects,
         object: ObjectId,
         caller: &Cred,
-        (key, size, flags): (Key, ByteLen, GetFlags),
+        Asked { key, size, flags, durable }: Asked,
         now: Time,
     ) -> Result<Admitted> {
         if size.0 < SHMMIN || size.0 > self.limits.shmmax {
@@ -86,6 +97,9 @@ impl Segments {
         let total = self.total.0.checked_add(pages.0);
         if total.is_none_or(|total| total > self.limits.shmall) {
             return refuse(Errno::ENOSPC, "all segments together would be beyond SHMALL");
+        }
+        if durable && flags.contains(GetFlags::HUGETLB) {
+            return refuse(Errno::EINVAL, "a durable segment has no huge pages");
         }
         let huge = flags.contains(GetFlags::HUGETLB).then(|| huge_page(caller, flags)).transpose()?;
         let mapped =
@@ -108,7 +122,9 @@ impl Segments {
         let Some((slot, seq)) = slot else { return refuse(Errno::ENOSPC, "there are SHMMNI segments") };
         let inode = Inode::new(caller, flags.mode(), now);
         let place = Place::Slot(slot);
-        objects.enter(object, Object::new(Kind::Segment, mapped, inode, place))?;
+        let lifetime = if durable { Lifetime::Durable } else { Lifetime::UntilRemoved };
+        let made = Object { lifetime, ..Object::new(Kind::Segment, mapped, inode, place) };
+        objects.enter(object, made)?;
         let segment = Segment {
             object,
             seq,
@@ -124,6 +140,7 @@ impl Segments {
             touched: now,
             made: false,
             huge: huge.is_some(),
+            durable,
             orphaned: false,
         };
         self.slots.insert(slot, segment);
@@ -131,7 +148,11 @@ impl Segments {
         if key != Key::PRIVATE {
             self.keys.insert(key, slot);
         }
-        let backing = if huge.is_some() { Backing::Huge } else { Backing::SealedMemfd };
+        let backing = match huge {
+            Some(_) => Backing::Huge,
+            None if durable => Backing::Durable,
+            None => Backing::SealedMemfd,
+        };
         let huge_log2 = huge.unwrap_or(0);
         Ok(Admitted { slot, shmid: Shmid::new(slot, seq), backing, huge_log2 })
     }
@@ -155,7 +176,7 @@ impl Segments {
         if !perm::ipc_allows(&segment.perm, caller, asked) {
             return refuse(Errno::EACCES, "the segment's mode does not give these rights");
         }
-        let attached = (slot, segment.object, segment.is_removed() || self.rmid_forced);
+        let attached = (slot, segment.object, segment.is_removed() || self.rmid_forced && !segment.durable);
         self.change(slot, |segment| {
             segment.nattch = segment.nattch.saturating_add(1);
             segment.atime = now.seconds;

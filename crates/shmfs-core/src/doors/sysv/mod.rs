@@ -14,7 +14,7 @@ mod lock;
 mod text;
 
 pub(crate) use control::Removed;
-pub(crate) use get::Got;
+pub(crate) use get::{Asked, Got};
 
 use crate::ids::SlotCursor;
 use crate::object::Objects;
@@ -47,6 +47,8 @@ pub(crate) struct Segment {
     pub(crate) made: bool,
     /// Its pages are huge.
     pub(crate) huge: bool,
+    /// It outlives the store.
+    pub(crate) durable: bool,
     /// Its creator has ended: nobody will be held to account for it (`shm_creator`, ipc/shm.c).
     pub(crate) orphaned: bool,
 }
@@ -197,7 +199,7 @@ impl Segments {
             return false;
         };
         let detached = nattch < segment.nattch;
-        let ends = nattch == 0 && (segment.is_removed() || detached && self.rmid_forced);
+        let ends = nattch == 0 && (segment.is_removed() || detached && self.rmid_forced && !segment.durable);
         self.change(slot, |segment| {
             segment.nattch = nattch;
             if let Some((pid, at)) = last {

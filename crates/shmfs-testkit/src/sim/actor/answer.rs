@@ -5,7 +5,7 @@
 use super::{Asking, Attach, Doing, Opened, Unborn};
 use crate::sim::kernel::{DescId, What};
 use crate::sim::world::World;
-use shmfs_abi::{AttachFlags, ByteLen, Call, Name, ObjectId, OpenFlags, Reply, Ticket};
+use shmfs_abi::{AttachFlags, ByteLen, Call, Name, ObjectId, OpenFlags, Part, Reply, Ticket};
 use shmfs_wire::{Request, Response};
 
 impl World {
@@ -62,6 +62,22 @@ impl World {
                 let writes = flags.access().writes();
                 self.open(who, Opened { description, object, file, writes });
             }
+            (Call::Want(wanted), Reply::Wanted { object, .. }, Some(description), Some(file)) => {
+                let writes = wanted.flags.access().writes();
+                self.open(who, Opened { description, object, file, writes });
+            }
+            (Call::Anonymous { .. }, Reply::Opened { object }, Some(description), Some(file)) => {
+                self.open(who, Opened { description, object, file, writes: true });
+            }
+            // The program `shm` edits nothing.
+            (Call::Fetch { object, part: Part::Undo }, Reply::Fetched { .. }, Some(description), None)
+                if !self.actors[who].is_visitor =>
+            {
+                self.take_log(who, description, object);
+            }
+            (Call::Fetch { object, part }, Reply::Fetched { .. }, Some(description), Some(file)) => {
+                self.open(who, Opened { description, object, file, writes: part == Part::Write });
+            }
             (Call::SemOpen { .. }, Reply::Opened { object }, Some(description), Some(file)) => {
                 self.open(who, Opened { description, object, file, writes: true });
             }
@@ -84,6 +100,9 @@ impl World {
                 Call::ShmAttach { .. }
                 | Call::Open { .. }
                 | Call::SemOpen { .. }
+                | Call::Want(_)
+                | Call::Anonymous { .. }
+                | Call::Fetch { .. }
                 | Call::ProcText { .. }
                 | Call::ProcWrite { .. },
                 _,

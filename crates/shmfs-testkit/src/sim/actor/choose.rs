@@ -4,6 +4,7 @@
 //!
 //! Owns: the shares of the calls. Leaves to others: carrying them out.
 
+use super::library::LIBRARY;
 use super::{Doing, NONSENSE};
 use crate::sim::world::World;
 use shmfs_abi::limits::MESSAGE_BYTES;
@@ -15,7 +16,7 @@ use shmfs_wire::{Request, encode_request};
 
 /// What a program may choose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Choice {
+pub(super) enum Choice {
     Get,
     Attach,
     Detach,
@@ -34,6 +35,12 @@ enum Choice {
     Limits,
     Look,
     Break,
+    Want,
+    Anonymous,
+    Fetch,
+    GetDurable,
+    PassOn,
+    Edit,
     Fork,
     Clone,
     Exec,
@@ -89,7 +96,13 @@ impl World {
             return false;
         }
         self.actions -= 1;
-        let all: &[(u64, Choice)] = if self.dice.percent(self.plan.mortality) { &LIVES } else { &CALLS };
+        let all: &[(u64, Choice)] = if self.dice.percent(self.plan.mortality) {
+            &LIVES
+        } else if self.dice.percent(self.plan.library) {
+            &LIBRARY
+        } else {
+            &CALLS
+        };
         let mut drawn = self.dice.below(all.iter().map(|(share, _)| share).sum());
         let chosen = all.iter().find(|(share, _)| {
             let found = drawn < *share;
@@ -102,6 +115,8 @@ impl World {
                 self.live(who, *choice)
             }
             Choice::Detach | Choice::Resize | Choice::Write | Choice::Close => self.use_own(who, *choice),
+            Choice::PassOn => self.pass_on(who),
+            Choice::Edit => self.edit(who),
             Choice::Break => self.break_a_rule(who),
             _ => {
                 let Some(call) = self.draw_call(who, *choice) else { return true };
@@ -179,7 +194,7 @@ impl World {
     /// A call, with arguments that meet those of others.
     fn draw_call(&mut self, who: usize, choice: Choice) -> Option<Call> {
         let is_visitor = self.actors[who].is_visitor;
-        let for_visitors = [Choice::Stat, Choice::Remove, Choice::Unlink, Choice::Limits];
+        let for_visitors = [Choice::Stat, Choice::Remove, Choice::Unlink, Choice::Limits, Choice::Fetch];
         Some(match choice {
             // The program `shm` asks nothing else.
             other if is_visitor && !for_visitors.contains(&other) => self.draw_question(),
@@ -221,6 +236,10 @@ impl World {
                 flags: self.draw_open_flags(),
                 mode: self.draw_mode(),
             },
+            Choice::Want => self.draw_want(who),
+            Choice::Anonymous => self.draw_anonymous(),
+            Choice::Fetch => self.draw_fetch(),
+            Choice::GetDurable => self.draw_durable(who),
             Choice::Unlink => Call::Unlink { name: self.draw_name(who) },
             Choice::Rename => Call::Rename {
                 from: self.draw_name(who),
@@ -257,16 +276,16 @@ impl World {
     }
 
     /// One of few, or one of a program's own.
-    fn draw_own(&mut self, who: usize, bound: u64) -> u8 {
+    pub(super) fn draw_own(&mut self, who: usize, bound: u64) -> u8 {
         let drawn = self.dice.below(bound) as u8;
         if self.plan.own_keys { (who % 8) as u8 * 2 + drawn % 2 } else { drawn }
     }
 
-    fn draw_name(&mut self, who: usize) -> Name {
+    pub(super) fn draw_name(&mut self, who: usize) -> Name {
         name_of(self.draw_own(who, self.plan.names))
     }
 
-    fn draw_mode(&mut self) -> u32 {
+    pub(super) fn draw_mode(&mut self) -> u32 {
         self.dice.pick(&[0o600, 0o600, 0o666, 0o666, 0o640, 0o400, 0o000, 0o777])
     }
 

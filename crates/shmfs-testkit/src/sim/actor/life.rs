@@ -15,6 +15,7 @@ impl World {
             return true;
         }
         let child = self.copy(who);
+        self.copy_logs(who, child);
         self.actors[child].unborn = self.actors[who].unborn;
         self.actors[child].doing = Doing::Waking;
         self.oracle.copied(who, child);
@@ -80,6 +81,9 @@ impl World {
             opened: parent.opened.clone(),
             ..Actor::new(pid, parent.uid)
         };
+        // It knows nothing of edits.
+        let logs: Vec<_> = parent.logs.iter().map(|(log, _)| *log).collect();
+        logs.into_iter().for_each(|log| self.kernel.close_of(pid, log));
         self.actors.push(child);
         let child = self.actors.len() - 1;
         self.trace.say(|| format!("program {child}: process {}, a copy of {who}", pid.0));
@@ -91,6 +95,7 @@ impl World {
         let (pid, uid) = (self.actors[who].pid, self.actors[who].uid);
         self.kernel.exit_memory(pid);
         self.oracle.died(who);
+        self.image_ended(pid);
         self.kernel.exit_files(pid);
         self.actors[who].life = Life::Ended;
         self.actors.push(Actor::new(pid, uid));
@@ -115,6 +120,7 @@ impl World {
             0 => {
                 self.kernel.exit_memory(pid);
                 self.oracle.died(who);
+                self.image_ended(pid);
                 Life::Ending(1)
             }
             1 => {
@@ -123,6 +129,7 @@ impl World {
             }
             _ => {
                 self.kernel.exit(pid);
+                self.oracle.process_ended(pid);
                 Life::Ended
             }
         };
@@ -132,6 +139,7 @@ impl World {
     pub(super) fn close_everything(&mut self, who: usize) -> bool {
         self.trace.say(|| format!("program {who}: closes every descriptor"));
         let pid = self.actors[who].pid;
+        self.end_edits(who);
         self.kernel.exit_files(pid);
         let actor = &mut self.actors[who];
         (actor.session, actor.inherited) = (None, None);

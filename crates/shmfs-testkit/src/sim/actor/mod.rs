@@ -10,6 +10,7 @@ mod answer;
 mod ask;
 mod choose;
 mod detach;
+mod library;
 mod life;
 
 use super::kernel::{DescId, FileId};
@@ -38,6 +39,8 @@ pub(crate) struct Actor {
     pub(crate) known: Option<Known>,
     pub(crate) attaches: Vec<Attach>,
     opened: Vec<Opened>,
+    /// Undo logs.
+    logs: Vec<(DescId, ObjectId)>,
     unborn: Option<Unborn>,
     doing: Doing,
     /// What the driver's request was answered.
@@ -153,6 +156,7 @@ impl Actor {
             known: None,
             attaches: Vec::new(),
             opened: Vec::new(),
+            logs: Vec::new(),
             unborn: None,
             doing: Doing::Nothing,
             answer: None,
@@ -161,6 +165,11 @@ impl Actor {
 
     pub(crate) fn runs(&self) -> bool {
         self.life == Life::Running
+    }
+
+    /// Whether its memory is there: it can still take an answer.
+    pub(crate) fn has_memory(&self) -> bool {
+        matches!(self.life, Life::Running | Life::Ending(0))
     }
 
     pub(crate) fn rests(&self) -> bool {

@@ -5,7 +5,7 @@
 //! Owns: who holds how often. Leaves to others: what follows from an end (`file`, `socket`, `process`).
 
 use super::{EndId, FileId, Kernel};
-use shmfs_abi::{Errno, OpenFlags, Pid};
+use shmfs_abi::{Errno, ObjectId, OpenFlags, Pid};
 
 /// A description's place; never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -30,6 +30,8 @@ pub(crate) enum What {
     Process(Pid),
     /// A sealed text.
     Text,
+    /// The undo log of a durable object, given by this broker.
+    Undo(ObjectId, u32),
     /// An epoll or inotify instance.
     Queue,
 }
@@ -108,6 +110,10 @@ impl Kernel {
             self.file_mut(file).descriptions -= 1;
             self.drop_file(file);
         }
+    }
+
+    pub(crate) fn is_held(&self, id: DescId) -> bool {
+        self.descriptions[id.0].as_ref().is_some_and(|description| description.holders > 0)
     }
 
     /// Whether somebody holds a description for which this is true.

@@ -1,4 +1,4 @@
-//! Files: memfds, and those of a hidden tmpfs.
+//! Files: memfds, those of a hidden tmpfs, and those on a disk.
 //!
 //! Content is one number, the stamp of who wrote last; 0 is nothing but zeros.
 //!
@@ -18,6 +18,8 @@ pub(crate) struct FileId(usize);
 /// `st_dev` of memfds, and of the hidden tmpfs.
 pub(crate) const MEMFD_DEV: u64 = 1;
 const HIDDEN_DEV: u64 = 2;
+/// And of the disk.
+pub(super) const STATE_DEV: u64 = 3;
 
 const S_IFREG: u32 = 0o100_000;
 
@@ -96,7 +98,7 @@ impl Kernel {
         self.files[id.0].is_some()
     }
 
-    fn new_file(&mut self, dev: u64, size: u64, sealed: bool) -> FileId {
+    pub(super) fn new_file(&mut self, dev: u64, size: u64, sealed: bool) -> FileId {
         let changed = self.touch();
         let identity = Identity { dev, ino: self.files.len() as u64 + 1 };
         let (mode, uid, gid) = (S_IFREG | 0o600, Uid(0), Gid(0));
@@ -249,7 +251,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn relink(&mut self, id: FileId, more: i32) {
+    pub(super) fn relink(&mut self, id: FileId, more: i32) {
         let changed = self.touch();
         let file = self.file_mut(id);
         file.links = file.links.saturating_add_signed(more);

@@ -14,6 +14,7 @@ mod event;
 mod file;
 mod process;
 mod socket;
+mod state;
 
 pub(crate) use attach::Rows;
 pub(crate) use description::{DescId, What};
@@ -28,6 +29,8 @@ use event::Notices;
 use file::Hidden;
 use shmfs_abi::{Pid, Time};
 use socket::End;
+pub(crate) use state::Log;
+use state::StateDir;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The kernel.
@@ -47,6 +50,7 @@ pub(crate) struct Kernel {
     pub(crate) linger: u64,
     files: Vec<Option<File>>,
     hidden: Hidden,
+    pub(crate) state: StateDir,
     ends: Vec<End>,
     backlog: VecDeque<DescId>,
     pipes: Vec<VecDeque<u8>>,
@@ -74,6 +78,7 @@ impl Kernel {
             linger: 0,
             files: Vec::new(),
             hidden: Hidden::default(),
+            state: StateDir::default(),
             ends: Vec::new(),
             backlog: VecDeque::new(),
             pipes: Vec::new(),

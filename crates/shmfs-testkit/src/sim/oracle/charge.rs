@@ -5,7 +5,7 @@
 use super::{Asked, Verdict, nonsense, refused};
 use crate::sim::kernel::FileId;
 use crate::sim::world::World;
-use shmfs_abi::{ByteLen, Call, Errno, LimitsChange, ObjectId, OpenFlags, PAGE_SIZE, Reply, Uid};
+use shmfs_abi::{ByteLen, Call, Errno, LimitsChange, ObjectId, OpenFlags, PAGE_SIZE, Reply, Uid, Wanted};
 use shmfs_wire::{Request, Response};
 
 /// Pages that a POSIX object may be charged.
@@ -14,19 +14,23 @@ pub(super) struct Charge {
     pub(super) file: Option<FileId>,
     pub(super) low: u64,
     pub(super) high: u64,
+    /// Nothing ever finds it.
+    pub(super) anonymous: bool,
+    pub(super) durable: bool,
 }
 
 impl World {
     /// Pages that are charged at least, and at most.
     fn used(&self) -> (u64, u64) {
-        let (mut low, mut high) = (0, 0);
+        let (mut low, mut high) = (0, self.oracle.spoilt);
         for segment in &self.oracle.rules.segments {
             let doubtful = self.oracle.notes.get(&segment.id).is_none_or(|note| note.may_be_gone);
             low += if doubtful { 0 } else { segment.pages };
             high += segment.pages;
         }
         for (object, charge) in &self.oracle.charges {
-            let named = self.oracle.rules.objects.iter().any(|known| known.object == *object);
+            let mut named = self.oracle.rules.objects.iter();
+            let named = named.any(|known| known.object == *object && !known.may_be_gone);
             let held = charge.file.is_some_and(|file| self.is_held(file));
             low += if named || held { charge.low } else { 0 };
             high += charge.high;
@@ -55,7 +59,16 @@ impl World {
         outcome: Result<&Reply, Errno>,
     ) -> Verdict {
         let charge = asked.shown.and_then(|object| self.oracle.charges.get(&object).copied());
-        let Some(charge) = charge else { return Err("it shows an object that is not known".to_owned()) };
+        let Some(charge) = charge else {
+            // A segment that was fetched by its number.
+            let of_segment = |object| self.oracle.notes.values().any(|note| note.object == Some(object));
+            return match (asked.shown.is_some_and(of_segment), outcome) {
+                (true, Err(errno)) => refused(errno, &[Errno::EPERM, Errno::EINVAL]),
+                // It is destroyed, and somebody holds it.
+                (false, Err(Errno::EPERM | Errno::EINVAL)) => Ok(false),
+                _ => Err("it shows an object that is not known".to_owned()),
+            };
+        };
         let (free, pages) = (self.free(), size.pages().0);
         match outcome {
             Ok(Reply::Done) => {
@@ -65,7 +78,8 @@ impl World {
                 if let Some(charge) = asked.shown.and_then(|object| self.oracle.charges.get_mut(&object)) {
                     charge.high = charge.high.max(pages);
                 }
-                Ok(true)
+                // Done once more it can fail, where the first time changed nothing.
+                Ok(!charge.durable)
             }
             Ok(other) => nonsense(other),
             // Only a descriptor that writes proves the right to resize.
@@ -132,9 +146,15 @@ impl World {
         let object = self.oracle.charges.iter().find(|(_, charge)| charge.file == Some(file));
         let object = object.map(|(object, _)| *object);
         let asked = self.oracle.pending.values().any(|pending| {
-            let cuts = matches!(pending.request, Request::Call(Call::Open { flags, .. }) if flags.contains(OpenFlags::TRUNC));
+            let flags = match pending.request {
+                Request::Call(Call::Open { flags, .. } | Call::Want(Wanted { flags, .. })) => flags,
+                _ => OpenFlags::empty(),
+            };
+            let cuts = flags.contains(OpenFlags::TRUNC);
             let same = match pending.done {
-                Some(Response::Reply(Reply::Opened { object: opened })) => object.is_none_or(|object| object == opened),
+                Some(Response::Reply(
+                    Reply::Opened { object: opened } | Reply::Wanted { object: opened, .. },
+                )) => object.is_none_or(|object| object == opened),
                 _ => true,
             };
             cuts && same && pending.accepted.is_none()

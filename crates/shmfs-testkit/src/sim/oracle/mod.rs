@@ -8,6 +8,8 @@
 //! Leaves to others: rules of permission and existence (`rules`), the world itself (`kernel`).
 
 mod charge;
+mod durable;
+mod library;
 mod posix;
 mod quiet;
 mod rules;
@@ -15,15 +17,14 @@ mod sysv;
 
 pub(crate) use quiet::Seen;
 
-use super::actor::Life;
 use super::kernel::{DescId, EndId, FileId};
 use super::os::cred_of;
 use super::world::World;
 use charge::Charge;
 use rules::Rules;
-use shmfs_abi::{Call, Cred, Errno, GetFlags, ObjectId, OpenFlags, Reply, Shmid};
+use shmfs_abi::{Call, Cred, Errno, GetFlags, ObjectId, OpenFlags, Reply, Shmid, Wanted};
 use shmfs_wire::{Request, Response, decode_response};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use sysv::Note;
 
 /// What is known to be true.
@@ -38,6 +39,10 @@ pub(crate) struct Oracle {
     charges: BTreeMap<ObjectId, Charge>,
     /// Destroyed segments that programs may still hold: their files, where they were seen, and pages.
     lingering: Vec<(Option<FileId>, u64)>,
+    /// Pages of what could not be made, which may be charged until everything rests.
+    spoilt: u64,
+    /// The objects of destroyed segments.
+    destroyed: BTreeSet<ObjectId>,
     /// Semaphores that are not published: whose, their ticket, object, name and mode.
     fresh: Vec<posix::Fresh>,
     /// Counted attaches of each image and object.
@@ -108,6 +113,8 @@ impl Oracle {
             notes: BTreeMap::new(),
             charges: BTreeMap::new(),
             lingering: Vec::new(),
+            spoilt: 0,
+            destroyed: BTreeSet::new(),
             fresh: Vec::new(),
             attached: BTreeMap::new(),
             open: None,
@@ -164,8 +171,9 @@ impl Oracle {
 /// Whether a call can change something, so that it must be done once.
 fn can_change(call: &Call) -> bool {
     match call {
-        Call::ShmGet { flags, .. } => flags.contains(GetFlags::CREAT),
+        Call::ShmGet { flags, .. } | Call::ShmGetDurable { flags, .. } => flags.contains(GetFlags::CREAT),
         Call::Open { flags, .. } => flags.intersects(OpenFlags::CREAT | OpenFlags::TRUNC),
+        Call::Want(wanted) => wanted.flags.intersects(OpenFlags::CREAT | OpenFlags::TRUNC),
         Call::SemOpen { flags, .. } => flags.contains(OpenFlags::CREAT),
         Call::ShmAttach { .. }
         | Call::ShmSet { .. }
@@ -177,6 +185,7 @@ fn can_change(call: &Call) -> bool {
         | Call::SemPublish { .. }
         | Call::Reserve { .. }
         | Call::Settle { .. }
+        | Call::Anonymous { .. }
         | Call::SetLimits { .. } => true,
         _ => false,
     }
@@ -196,7 +205,12 @@ impl Oracle {
     /// What was decided last was not: its answer has become a refusal.
     fn take_back(&mut self, request: (usize, u64), response: Response) {
         let Some(before) = self.open.take_if(|open| open.request == request) else { return };
+        let doubtful = std::mem::take(&mut self.rules.objects).into_iter().filter(|named| named.may_be_gone);
+        let doubtful: Vec<_> = doubtful.map(|named| named.object).collect();
         (self.rules, self.charges, self.fresh) = (before.rules, before.charges, before.fresh);
+        for named in &mut self.rules.objects {
+            named.may_be_gone |= doubtful.contains(&named.object);
+        }
         if let Some(pending) = self.pending.get_mut(&request) {
             pending.done = None;
             pending.last = Some(response);
@@ -209,6 +223,15 @@ impl Oracle {
 }
 
 impl World {
+    /// The journal says which file an object is.
+    pub(crate) fn recorded(&mut self, object: ObjectId, number: i32) {
+        let file = self.kernel.at(number).and_then(|description| self.kernel.file_of(description));
+        let charge = self.oracle.charges.get_mut(&object).filter(|charge| charge.file.is_none());
+        if let (Ok(file), Some(charge)) = (file, charge) {
+            charge.file = Some(file);
+        }
+    }
+
     /// The journal has this answer to a request. While something is to be done for it, it is not certain.
     pub(crate) fn stored(&mut self, who: usize, sequence: u64, response: Response, is_open: bool) {
         let request = (who, sequence);
@@ -281,7 +304,7 @@ impl World {
         };
         let Request::Call(call) = pending.request else { return };
         if let Some(files) = &files {
-            self.learn_files(who, &response, files);
+            self.learn_files(who, &call, &response, files);
         }
         // The same words can come of doing it once more, where it had changed nothing: then something is committed.
         let anew = pending.done.is_none() && files.is_some() && self.written > 0;
@@ -325,7 +348,7 @@ impl World {
         Asked {
             who,
             cred: cred_of(&self.kernel.peer(actor.pid)),
-            lives: matches!(actor.life, Life::Running | Life::Ending(0)),
+            lives: actor.has_memory(),
             shown: pending.shown,
             step: pending.step,
             failures: failures.map(|(_, errno)| *errno).collect(),
@@ -337,6 +360,17 @@ impl World {
     fn failed(&mut self, asked: &Asked, call: &Call) -> bool {
         match call {
             Call::SemPublish { ticket } => self.give_up_fresh(asked, *ticket),
+            // It was made and goes again, as soon as nobody holds it.
+            Call::Want(Wanted { size, .. }) | Call::Anonymous { size, .. } => {
+                self.oracle.spoilt += size.pages().0;
+                false
+            }
+            // It may be charged for some seconds all the same.
+            Call::Reserve { size, .. } => {
+                let charge = asked.shown.and_then(|object| self.oracle.charges.get_mut(&object));
+                charge.into_iter().for_each(|charge| charge.high = charge.high.max(size.pages().0));
+                false
+            }
             _ => false,
         }
     }
@@ -352,14 +386,28 @@ impl World {
             Response::Refused(refused) => Err(refused.errno),
             _ => return Err("it is no answer to a call".to_owned()),
         };
+        let doubtful = self.doubtful(asked, call);
+        if doubtful.is_empty() {
+            return self.judge_call(asked, call, outcome);
+        }
+        self.judge_in_doubt(asked, call, outcome, &doubtful)
+    }
+
+    fn judge_call(&mut self, asked: &Asked, call: &Call, outcome: Result<&Reply, Errno>) -> Verdict {
         match *call {
-            Call::ShmGet { key, size, flags } => self.judge_get(asked, (key, size, flags), outcome),
+            Call::ShmGet { key, size, flags } => self.judge_get(asked, (key, size, flags), false, outcome),
+            Call::ShmGetDurable { key, size, flags } => {
+                self.judge_get(asked, (key, size, flags), true, outcome)
+            }
             Call::ShmAttach { shmid, flags } => self.judge_attach(asked, shmid, flags, outcome),
             Call::ShmStat { shmid } => self.judge_stat(asked, shmid, outcome),
             Call::ShmSet { shmid, uid, mode, .. } => self.judge_set(asked, shmid, uid, mode, outcome),
             Call::ShmRemove { shmid } => self.judge_remove(asked, shmid, outcome),
             Call::ShmLock { shmid, lock, .. } => self.judge_lock(asked, shmid, lock, outcome),
             Call::Open { name, flags, mode } => self.judge_open(asked, (name, flags, mode), outcome),
+            Call::Want(wanted) => self.judge_want(asked, &wanted, outcome),
+            Call::Anonymous { size, .. } => self.judge_anonymous(asked, size, outcome),
+            Call::Fetch { object, part } => self.judge_fetch(asked, object, part, outcome),
             Call::Unlink { name } => self.judge_unlink(asked, &name, outcome),
             Call::Rename { from, to, flags } => self.judge_rename(asked, (&from, &to), flags, outcome),
             Call::Link { from, to } => self.judge_link((&from, &to), outcome),

@@ -7,7 +7,7 @@ use super::sysv::check_file;
 use super::{Asked, Verdict, charge::Charge, nonsense, refused};
 use crate::sim::kernel::FileId;
 use crate::sim::world::World;
-use shmfs_abi::{Errno, Name, ObjectId, OpenFlags, Reply, Ticket};
+use shmfs_abi::{Call, Errno, Lifetime, Name, ObjectId, OpenFlags, Part, Reply, Ticket};
 use shmfs_wire::Response;
 
 type Outcome<'a> = Result<&'a Reply, Errno>;
@@ -26,6 +26,10 @@ impl Fresh {
     pub(super) fn is(&self, who: usize, ticket: Ticket) -> bool {
         (self.who, self.ticket) == (who, ticket)
     }
+
+    pub(super) fn name(&self) -> u8 {
+        self.name
+    }
 }
 
 /// The number of a name.
@@ -35,26 +39,38 @@ pub(super) fn number_of(name: &Name) -> u8 {
 
 impl World {
     /// Remembers which file an object is.
-    pub(super) fn learn_files(&mut self, who: usize, response: &Response, files: &[Option<FileId>]) {
-        let object = match response {
-            Response::Reply(Reply::Opened { object } | Reply::Fresh { object, .. }) => object,
-            Response::Reply(Reply::Attached { object, .. }) => {
-                let note = self.oracle.notes.values_mut().find(|note| note.object == Some(*object));
-                if let Some(Err(what)) = note.map(|note| check_file(&mut note.file, files)) {
-                    self.complain(format!("program {who}, {response:?}: {what}"));
-                }
-                return;
+    pub(super) fn learn_files(
+        &mut self,
+        who: usize,
+        call: &Call,
+        response: &Response,
+        files: &[Option<FileId>],
+    ) {
+        let object = match (response, call) {
+            (Response::Reply(Reply::Opened { object } | Reply::Fresh { object, .. }), _)
+            | (Response::Reply(Reply::Wanted { object, .. } | Reply::Attached { object, .. }), _) => object,
+            (Response::Reply(Reply::Fetched { .. }), Call::Fetch { object, part }) if *part != Part::Undo => {
+                object
             }
             _ => return,
         };
+        let note = self.oracle.notes.values_mut().find(|note| note.object == Some(*object));
+        if let Some(Err(what)) = note.map(|note| check_file(&mut note.file, files)) {
+            self.complain(format!("program {who}, {response:?}: {what}"));
+        }
         let charge = self.oracle.charges.get_mut(object);
         if let Some(Err(what)) = charge.map(|charge| check_file(&mut charge.file, files)) {
             self.complain(format!("program {who}, {response:?}: {what}"));
         }
     }
 
-    fn enter_charge(&mut self, asked: &Asked, object: ObjectId, pages: u64) -> Result<(), String> {
-        let mut charge = Charge { file: None, low: pages, high: pages };
+    pub(super) fn enter_charge(
+        &mut self,
+        asked: &Asked,
+        object: ObjectId,
+        (pages, anonymous): (u64, bool),
+    ) -> Result<(), String> {
+        let mut charge = Charge { file: None, low: pages, high: pages, anonymous, durable: false };
         if let Some(files) = &asked.files {
             check_file(&mut charge.file, files)?;
         }
@@ -78,9 +94,8 @@ impl World {
             (Ok(found), Ok(&Reply::Opened { object })) => match found {
                 Some(at) => self.found(asked, at, object, flags.contains(OpenFlags::TRUNC)),
                 None => {
-                    self.enter_charge(asked, object, 0)?;
-                    let (names, owner) = (vec![number], asked.cred.uid.0);
-                    self.oracle.rules.objects.push(Named { object, names, mode, owner });
+                    self.enter_charge(asked, object, (0, false))?;
+                    self.oracle.rules.objects.push(Named::new(object, number, mode, &asked.cred));
                     Ok(true)
                 }
             },
@@ -89,11 +104,13 @@ impl World {
         }
     }
 
-    fn found(&mut self, asked: &Asked, at: usize, object: ObjectId, cuts: bool) -> Verdict {
-        let known = self.oracle.rules.objects[at].object;
-        if known != object {
-            return Err(format!("the name is that of object {}", known.0));
+    pub(super) fn found(&mut self, asked: &Asked, at: usize, object: ObjectId, cuts: bool) -> Verdict {
+        let known = &mut self.oracle.rules.objects[at];
+        if known.object != object {
+            return Err(format!("the name is that of object {}", known.object.0));
         }
+        // Who has found it holds it.
+        known.may_be_gone &= known.lifetime != Lifetime::LastUser;
         if cuts {
             self.check_cut(asked, object)?;
             if let Some(charge) = self.oracle.charges.get_mut(&object) {
@@ -163,9 +180,11 @@ impl World {
     pub(super) fn judge_link(&mut self, (from, to): (&Name, &Name), outcome: Outcome<'_>) -> Verdict {
         let rules = &mut self.oracle.rules;
         let (from, to) = (number_of(from), number_of(to));
+        let durable = |at: usize| rules.objects[at].lifetime == Lifetime::Durable;
         let expected = match (rules.named(from), rules.named(to)) {
             (None, _) => Err(Errno::ENOENT),
             (_, Some(_)) => Err(Errno::EEXIST),
+            (Some(at), None) if durable(at) => Err(Errno::EPERM),
             (Some(at), None) => Ok(at),
         };
         match (expected, outcome) {
@@ -197,7 +216,7 @@ impl World {
                 if free.1 == 0 {
                     return Err("no page is free".to_owned());
                 }
-                self.enter_charge(asked, object, 1)?;
+                self.enter_charge(asked, object, (1, false))?;
                 self.oracle.fresh.push(Fresh { who: asked.who, ticket, object, name: number, mode });
                 Ok(true)
             }
@@ -221,8 +240,7 @@ impl World {
         match outcome {
             Ok(Reply::Done) if !taken => {
                 self.oracle.fresh.swap_remove(at);
-                let (names, owner) = (vec![name], asked.cred.uid.0);
-                self.oracle.rules.objects.push(Named { object, names, mode, owner });
+                self.oracle.rules.objects.push(Named::new(object, name, mode, &asked.cred));
                 Ok(true)
             }
             Ok(Reply::Done) => Err("EEXIST was right".to_owned()),

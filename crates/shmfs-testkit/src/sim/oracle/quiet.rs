@@ -6,10 +6,11 @@
 //! Owns: the comparison. Leaves to others: bringing everything to rest, and asking (`driver`).
 
 use super::posix::number_of;
+use super::rules::Named;
 use crate::sim::actor::{Actor, Life};
 use crate::sim::kernel::{FileId, What};
 use crate::sim::world::World;
-use shmfs_abi::{ByteLen, Kind, ObjectId, PAGE_SIZE, Row, Usage};
+use shmfs_abi::{ByteLen, Kind, Lifetime, ObjectId, PAGE_SIZE, Row, Usage};
 use shmfs_journal::{ClientRecord, ConnectionRecord, ObjectRecord, Record, StoreRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    fn objects(&self) -> impl Iterator<Item = &ObjectRecord> {
+    pub(super) fn objects(&self) -> impl Iterator<Item = &ObjectRecord> {
         self.records.iter().filter_map(|record| match record {
             Record::Object(object) => Some(object),
             _ => None,
@@ -43,7 +44,7 @@ impl Seen {
         })
     }
 
-    fn store(&self) -> Option<&StoreRecord> {
+    pub(super) fn store(&self) -> Option<&StoreRecord> {
         self.records.iter().find_map(|record| match record {
             Record::Store(store) => Some(store),
             _ => None,
@@ -68,6 +69,7 @@ impl World {
             self.check_names(),
             self.check_numbers(seen),
             self.check_locks(seen),
+            self.check_state(seen),
         ];
         for what in all.into_iter().filter_map(Result::err) {
             self.complain(format!("at rest: {what}"));
@@ -118,15 +120,20 @@ impl World {
     }
 
     fn check_objects(&mut self, rows: &[Row]) -> Result<(), String> {
-        let listed: BTreeMap<_, _> =
-            rows.iter().filter(|row| row.name.is_some()).map(|row| (row.object, row)).collect();
-        for object in &self.oracle.rules.objects {
+        let named = rows.iter().filter(|row| row.name.is_some() && row.kind != Kind::Anonymous);
+        let listed: BTreeMap<_, _> = named.map(|row| (row.object, row)).collect();
+        for object in self.oracle.rules.objects.clone() {
             let Some(row) = listed.get(&object.object) else {
+                if object.may_be_gone {
+                    self.oracle.forget_named(object.object);
+                    continue;
+                }
                 return Err(format!(
                     "the object {} is gone, with the names {:?}",
                     object.object.0, object.names
                 ));
             };
+            self.check_lifetime(&object)?;
             let name = row.name.map(|name| number_of(&name));
             if !name.is_some_and(|name| object.names.contains(&name)) {
                 return Err(format!(
@@ -135,10 +142,11 @@ impl World {
                 ));
             }
             let size = self.size_of(object.object);
-            let expected = (object.mode, object.owner, size.unwrap_or(row.size.0));
-            let got = (row.mode, row.uid.0, row.size.0);
+            let expected =
+                (object.mode, object.owner, size.unwrap_or(row.size.0), object.lifetime, object.guarded);
+            let got = (row.mode, row.uid.0, row.size.0, row.lifetime, row.guarded);
             if got != expected {
-                let what = "mode, owner, size";
+                let what = "mode, owner, size, lifetime, guarded";
                 return Err(format!("the object {}: {what}: {got:?}, not {expected:?}", object.object.0));
             }
         }
@@ -149,12 +157,27 @@ impl World {
         }
     }
 
+    /// What has a name has it rightly.
+    fn check_lifetime(&self, object: &Named) -> Result<(), String> {
+        let file = self.oracle.charges.get(&object.object).and_then(|charge| charge.file);
+        let held = file.is_some_and(|file| self.is_held(file));
+        match object.lifetime {
+            Lifetime::LastUser if !held => {
+                Err(format!("nobody holds the object {}, and it is there", object.object.0))
+            }
+            Lifetime::Process if self.kernel.has_ended(object.creator) => {
+                Err(format!("the creator of the object {} has ended, and it is there", object.object.0))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn size_of(&self, object: ObjectId) -> Option<u64> {
         let file = self.oracle.charges.get(&object)?.file?;
         self.kernel.exists(file).then(|| self.kernel.file(file).size)
     }
 
-    /// What has neither name nor id is there as long as a program holds it.
+    /// What has neither name nor id is there as long as a program holds it, and so is anonymous memory.
     fn check_unnamed(&mut self, rows: &[Row]) -> Result<(), String> {
         let (actors, kernel) = (&self.actors, &self.kernel);
         self.oracle.fresh.retain(|fresh| actors[fresh.who].runs());
@@ -184,16 +207,25 @@ impl World {
             let is_fresh = self.oracle.fresh.iter().any(|fresh| fresh.object == *object);
             is_named || is_fresh
         };
-        let expected: BTreeSet<_> =
-            self.oracle.charges.keys().filter(|object| !is_known(object)).copied().collect();
-        if objects == expected {
-            Ok(())
-        } else {
-            Err(format!("unlinked objects are {objects:?}, not {expected:?}"))
+        let charges = self.oracle.charges.iter().filter(|(object, _)| !is_known(object));
+        let (anonymous, unlinked): (Vec<_>, Vec<_>) = charges.partition(|(_, charge)| charge.anonymous);
+        let numbers =
+            |of: Vec<(&ObjectId, _)>| of.into_iter().map(|(object, _)| *object).collect::<BTreeSet<_>>();
+        let expected = numbers(unlinked);
+        if objects != expected {
+            return Err(format!("unlinked objects are {objects:?}, not {expected:?}"));
         }
+        let listed: BTreeSet<_> =
+            rows.iter().filter(|row| row.kind == Kind::Anonymous).map(|row| row.object).collect();
+        let expected = numbers(anonymous);
+        if listed != expected {
+            return Err(format!("anonymous memory is {listed:?}, not {expected:?}"));
+        }
+        Ok(())
     }
 
     fn check_costs(&mut self, usage: &Usage) -> Result<(), String> {
+        self.oracle.spoilt = 0;
         for charge in self.oracle.charges.values_mut() {
             let there = charge.file.filter(|file| self.kernel.exists(*file));
             let pages = there.map(|file| ByteLen(self.kernel.file(file).size).pages().0);
@@ -203,12 +235,15 @@ impl World {
         let segments: u64 = self.oracle.rules.segments.iter().map(|segment| segment.pages).sum();
         let objects: u64 = self.oracle.charges.values().map(|charge| charge.high).sum();
         let lingering: u64 = self.oracle.lingering.iter().map(|(_, pages)| pages).sum();
-        let unnamed = self.oracle.charges.len() - self.oracle.rules.objects.len() - self.oracle.fresh.len();
+        let anonymous = self.oracle.charges.values().filter(|charge| charge.anonymous).count();
+        let unnamed =
+            self.oracle.charges.len() - anonymous - self.oracle.rules.objects.len() - self.oracle.fresh.len();
         let expected = [
             ("bytes used", (segments + objects + lingering) * PAGE_SIZE, usage.used.0),
             ("size", self.oracle.limit * PAGE_SIZE, usage.size.0),
             ("segments", self.oracle.rules.segments.len() as u64, usage.sysv),
             ("objects", self.oracle.rules.objects.len() as u64, usage.posix),
+            ("anonymous", anonymous as u64, usage.anon),
             ("unnamed", (unnamed + self.oracle.lingering.len()) as u64, usage.unnamed),
             ("clients", (clients(&self.actors).count() + self.stranded().len()) as u64, usage.clients),
         ];
@@ -271,7 +306,8 @@ impl World {
 
     fn check_names(&mut self) -> Result<(), String> {
         let mut expected = BTreeMap::new();
-        for object in self.oracle.rules.objects.iter().filter(|_| self.plan.hidden) {
+        let objects = self.oracle.rules.objects.iter();
+        for object in objects.filter(|object| self.plan.hidden && object.lifetime != Lifetime::Durable) {
             let file = self.oracle.charges.get(&object.object).and_then(|charge| charge.file);
             expected.extend(object.names.iter().map(|name| (*name, file)));
         }
@@ -295,7 +331,7 @@ impl World {
     /// The table of numbers holds what the records name, and the living broker's two queues.
     fn check_numbers(&mut self, seen: &Seen) -> Result<(), String> {
         let Some(store) = seen.store() else { return Err("the journal has no store".to_owned()) };
-        let mut expected = BTreeSet::from([store.listener, store.hidden, store.hold]);
+        let mut expected = BTreeSet::from([store.listener, store.hidden, store.hold, store.state_lock]);
         expected.extend(seen.objects().map(|object| object.fd));
         expected.extend(seen.clients().flat_map(|client| [client.table, client.pidfd]));
         expected.extend(seen.connections().map(|connection| connection.socket));

@@ -4,7 +4,7 @@
 //!
 //! Owns: keys, ids, names, modes, owners. Leaves to others: sizes (`charge`), attaches (`sysv`).
 
-use shmfs_abi::{Caps, Cred, Errno, GetFlags, ObjectId, OpenFlags, Shmid};
+use shmfs_abi::{Caps, Cred, Errno, GetFlags, Lifetime, ObjectId, OpenFlags, Pid, Shmid};
 
 /// A System V segment.
 #[derive(Clone, Debug)]
@@ -16,6 +16,7 @@ pub(super) struct Segment {
     pub(super) owner: u32,
     pub(super) creator: u32,
     pub(super) removed: bool,
+    pub(super) durable: bool,
 }
 
 /// A POSIX object or semaphore that has a name.
@@ -25,6 +26,28 @@ pub(super) struct Named {
     pub(super) names: Vec<u8>,
     pub(super) mode: u32,
     pub(super) owner: u32,
+    pub(super) lifetime: Lifetime,
+    pub(super) guarded: bool,
+    /// The process that created it.
+    pub(super) creator: Pid,
+    /// What it was to live as long as may have ended: nobody held it at some time, or its creator ends.
+    pub(super) may_be_gone: bool,
+}
+
+impl Named {
+    /// One that lives until it is removed.
+    pub(super) fn new(object: ObjectId, name: u8, mode: u32, cred: &Cred) -> Named {
+        Named {
+            object,
+            names: vec![name],
+            mode,
+            owner: cred.uid.0,
+            lifetime: Lifetime::UntilRemoved,
+            guarded: false,
+            creator: cred.pid,
+            may_be_gone: false,
+        }
+    }
 }
 
 /// What a store has.
@@ -112,11 +135,16 @@ impl Rules {
         let read = if access.reads() { READ } else { 0 };
         let write = if access.writes() || flags.contains(OpenFlags::TRUNC) { WRITE } else { 0 };
         let object = &self.objects[found];
-        if is_root(caller) || allows(object.mode, caller.uid.0 == object.owner, read | write) {
+        if Rules::file_allows(caller, object.owner, object.mode, read | write) {
             Ok(Some(found))
         } else {
             Err(Errno::EACCES)
         }
+    }
+
+    /// Whether the file of this owner and mode may be opened so.
+    pub(super) fn file_allows(caller: &Cred, owner: u32, mode: u32, asked: u32) -> bool {
+        is_root(caller) || allows(mode, caller.uid.0 == owner, asked)
     }
 
     /// The directory is sticky and root's.

@@ -53,6 +53,7 @@ impl super::Oracle {
         let gone = self.rules.segments.swap_remove(at);
         self.notes.remove(&shmid);
         self.lingering.push((note.file, gone.pages));
+        self.destroyed.extend(note.object);
     }
 
     /// The segment that an id leads to, when the caller may use it so; else the errno that is right. `EINVAL` says
@@ -87,8 +88,12 @@ impl World {
         &mut self,
         asked: &Asked,
         (key, size, flags): (Key, ByteLen, GetFlags),
+        durable: bool,
         outcome: Outcome<'_>,
     ) -> Verdict {
+        if durable && !self.plan.durable {
+            return outcome.map_or_else(|errno| refused(errno, &[Errno::EOPNOTSUPP]), nonsense);
+        }
         let free = self.free();
         let pages = size.pages().0;
         let expect = |free| self.oracle.rules.get(&asked.cred, (key.0, pages, flags), free);
@@ -99,7 +104,7 @@ impl World {
                 if self.oracle.certain_segments() >= self.oracle.shmmni {
                     return Err("there are SHMMNI segments".to_owned());
                 }
-                self.enter_segment(&asked.cred, id, key, pages, flags)
+                self.enter_segment(&asked.cred, id, (key, pages, flags), durable)
             }
             Ok(Reply::Shmid(_)) => Err(format!("{roomy:?} was right")),
             Ok(other) => nonsense(other),
@@ -113,7 +118,13 @@ impl World {
         }
     }
 
-    fn enter_segment(&mut self, cred: &Cred, id: Shmid, key: Key, pages: u64, flags: GetFlags) -> Verdict {
+    fn enter_segment(
+        &mut self,
+        cred: &Cred,
+        id: Shmid,
+        (key, pages, flags): (Key, u64, GetFlags),
+        durable: bool,
+    ) -> Verdict {
         let in_slot: Vec<_> = self
             .oracle
             .rules
@@ -132,7 +143,7 @@ impl World {
             return Err("the id was given before".to_owned());
         }
         let (mode, owner, creator) = (flags.mode(), cred.uid.0, cred.uid.0);
-        let segment = Segment { id, key: key.0, pages, mode, owner, creator, removed: false };
+        let segment = Segment { id, key: key.0, pages, mode, owner, creator, removed: false, durable };
         self.oracle.rules.segments.push(segment);
         let note = Note { object: None, file: None, cpid: cred.pid, locked: false, may_be_gone: false };
         self.oracle.notes.insert(id, note);
