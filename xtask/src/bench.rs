@@ -4,7 +4,7 @@
 
 use crate::samples::Samples;
 use crate::tools::{self, Outcome, found, output, root, target};
-use crate::{build, faults};
+use crate::{build, faults, library};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -74,13 +74,16 @@ pub(crate) fn run(only: Option<&str>) -> Outcome {
     match only {
         Some(PGBENCH) => return pgbench(),
         Some(RESTART) => return faults::bench_restart(),
+        Some(LIBRARY) => return library::run(&compile("library.c")?),
+        Some(DURABLE) => return library::durable(),
         _ => {}
     }
     let chosen: Vec<&Bench> =
         BENCHES.iter().filter(|bench| only.is_none_or(|name| name == bench.name)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
-        return Err(format!("no such benchmark; there are {}, {PGBENCH}, {RESTART}", names.join(", ")));
+        let others = [LIBRARY, DURABLE, PGBENCH, RESTART].join(", ");
+        return Err(format!("no such benchmark; there are {}, {others}", names.join(", ")));
     }
     let shm = build::program()?;
     println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
@@ -91,8 +94,17 @@ pub(crate) fn run(only: Option<&str>) -> Outcome {
             over.push(format!("{} {ratio:.2}", bench.name));
         }
     }
+    if only.is_none() {
+        library::run(&compile("library.c")?)?;
+    }
     if over.is_empty() { Ok(()) } else { Err(format!("over their bound: {}", over.join(", "))) }
 }
+
+/// The library beside the calls that it saves.
+const LIBRARY: &str = "library";
+
+/// A durable object after a restart, by name only: it writes a gibibyte, and needs root.
+const DURABLE: &str = "durable";
 
 /// PostgreSQL on both sides, by name only: it takes minutes.
 const PGBENCH: &str = "pgbench";

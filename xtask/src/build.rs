@@ -12,6 +12,13 @@ pub(crate) fn program() -> Outcome<PathBuf> {
     Ok(program)
 }
 
+/// A program of the tests' package, at full speed.
+pub(crate) fn tests_program(name: &str) -> Outcome<PathBuf> {
+    let what = ["build", "--quiet", "--release", "-p", "shmfs-tests", "--bin", name];
+    tools::run_quietly(cargo().args(what))?;
+    Ok(target().join("release").join(name))
+}
+
 pub(crate) fn run() -> Outcome {
     program().map(drop)
 }

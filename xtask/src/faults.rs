@@ -2,7 +2,7 @@
 
 use crate::build;
 use crate::samples::Samples;
-use crate::tools::{self, Outcome, cargo, output, target};
+use crate::tools::{self, Outcome, output};
 use std::path::Path;
 use std::process::Command;
 
@@ -43,16 +43,7 @@ pub(crate) fn bench_restart() -> Outcome {
 
 /// The program that storms, built; to be run on the program at `shm`.
 fn storm(shm: &Path) -> Outcome<Command> {
-    tools::run_quietly(cargo().args([
-        "build",
-        "--quiet",
-        "--release",
-        "-p",
-        "shmfs-tests",
-        "--bin",
-        "storm",
-    ]))?;
-    let mut storm = Command::new(target().join("release/storm"));
+    let mut storm = Command::new(build::tests_program("storm")?);
     storm.env("SHMFS_TEST_SHM", shm);
     Ok(storm)
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(seconds: u32) -> Outcome {
     let target_dir = target().join("fuzz");
     // A target is named: without --target the flags would reach build scripts, which cannot link them.
     tools::run(
-        nightly_cargo()
+        tools::nightly_cargo()
             .args(["build", "--release", "--target", &host, "--manifest-path"])
             .arg(folder.join("Cargo.toml"))
             .arg("--target-dir")
@@ -44,14 +44,6 @@ pub(crate) fn run(seconds: u32) -> Outcome {
         )?;
     }
     Ok(())
-}
-
-fn nightly_cargo() -> Command {
-    let mut cargo = Command::new("rustup");
-    cargo.args(["run", "nightly", "cargo"]).env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTC");
-    // rustup's choice for the outer cargo would win over the one asked for.
-    cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
-    cargo
 }
 
 fn host() -> Outcome<String> {

@@ -1,10 +1,13 @@
 //! The project's own commands, as `cargo xtask COMMAND`.
 
 mod bench;
+mod bindings;
 mod build;
 mod demo;
 mod faults;
 mod fuzz;
+mod library;
+mod miri;
 mod prepare;
 mod samples;
 mod simulate;
@@ -23,6 +26,7 @@ cargo xtask faults [OPTION N]...
                             10,000 clients, 1,000 brokers, 20 keepers killed under load, 1,000 brokers between request and answer;
                             --clients N, --brokers N, --keepers N, --seconds N, --seed S
 cargo xtask simulate [N]    N seeds of the simulation (1,000,000), on every core
+cargo xtask miri            the tests that miri can run, where a nightly compiler has it
 cargo xtask tidy            the rules of the code that no compiler knows
 cargo xtask fuzz [SECONDS]  libFuzzer on every target in fuzz/, where a nightly compiler exists";
 
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
             Ok(seeds) => simulate::run(seeds),
             Err(_) => Err(format!("`{seeds}` is not a number of seeds")),
         },
+        ["miri"] => miri::run(),
         ["tidy"] => tidy::run(),
         ["fuzz"] => fuzz::run(fuzz::SECONDS),
         ["fuzz", seconds] => match seconds.parse() {

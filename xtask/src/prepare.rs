@@ -24,7 +24,7 @@ const fn need(
     Need { name, package, serves, full: false, is_there }
 }
 
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 12] = [
     need("cc", "gcc libc6-dev", "programs in C", || found("cc")),
     need("python3", "python3", "programs in Python", || found("python3")),
     need("ipcmk", "util-linux", "ipcmk, ipcs, ipcrm", || found("ipcmk")),
@@ -35,6 +35,9 @@ const NEEDS: [Need; 11] = [
         "CPython's own tests",
         || exists("/usr/lib/python3.11/test/test_multiprocessing_spawn.py"),
     ),
+    need("python3 -m venv", "python3-venv", "the Python package", || {
+        succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
+    }),
     need("/usr/lib/postgresql/15", "postgresql", "PostgreSQL", || {
         exists("/usr/lib/postgresql/15/bin/postgres")
     }),

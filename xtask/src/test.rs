@@ -3,7 +3,7 @@
 //! A test that cannot run here prints `SKIP: reason` and passes; the reasons are shown and counted at the end.
 
 use crate::tools::{self, Outcome, cargo, root, succeeds, target};
-use crate::{fuzz, prepare, simulate};
+use crate::{bindings, fuzz, miri, prepare, simulate};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 pub(crate) enum Tier {
     /// At most five minutes, builds aside.
     Quick,
-    /// Long programs, storms, a million simulations and fuzzing too.
+    /// Long programs, storms, a million simulations, fuzzing and miri too.
     Full,
 }
 
@@ -36,9 +36,11 @@ pub(crate) fn run(tier: Tier) -> Outcome {
         with_cargo_test(tier)?
     };
     let concurrency = under_loom();
+    let bound = bindings::test();
     let long = |act: fn() -> Outcome| if tier == Tier::Full { act() } else { Ok(()) };
     let simulated = long(|| simulate::run(simulate::SEEDS));
     let fuzzed = long(|| fuzz::run(fuzz::SECONDS));
+    let interpreted = long(miri::run);
     // A test that skips passes; one test of many cases can give many reasons.
     let skipped: usize = counts.skips.values().sum();
     println!();
@@ -50,7 +52,7 @@ pub(crate) fn run(tier: Tier) -> Outcome {
         counts.passed - skipped.min(counts.passed),
         counts.failed
     );
-    outcome.and(concurrency).and(simulated).and(fuzzed)
+    outcome.and(concurrency).and(bound).and(simulated).and(fuzzed).and(interpreted)
 }
 
 /// Sets what the tests ask for: the program, and whether they may take long.

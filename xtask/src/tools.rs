@@ -33,6 +33,15 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
+/// The nightly compiler's cargo.
+pub(crate) fn nightly_cargo() -> Command {
+    let mut cargo = Command::new("rustup");
+    cargo.args(["run", "nightly", "cargo"]).env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTC");
+    // rustup's choice for the outer cargo would win over the one asked for.
+    cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+    cargo
+}
+
 /// Says what is run, runs it, and wants success.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     eprintln!("$ {}", shown(command));

@@ -4,9 +4,10 @@
 //! Owns: the keeper's part, the phases of a run.
 //! Leaves to others: each step (`world`), each comparison (`oracle`).
 
+use super::handle::Killed;
 use super::kernel::What;
 use super::oracle::Seen;
-use super::os::{BROKER, Killed, SimOs};
+use super::os::{BROKER, SimOs};
 use super::pages::{Bytes, SimPages};
 use super::trace::Trace;
 use super::world::{Idle, Shared, World};

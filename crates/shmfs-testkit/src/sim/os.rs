@@ -3,11 +3,12 @@
 //! Owns: the broker's side of the kernel's calls.
 //! Leaves to others: what they mean (`kernel`), what happens meanwhile (`world`).
 
-use super::kernel::{DescId, Got, Message, What};
+use super::handle::{Handle, SimFd};
+use super::kernel::{Got, Message, What};
 use super::pages::SimPages;
 use super::state;
 use super::table::{SimKept, SimTable};
-use super::world::{Fate, Idle, Shared, World};
+use super::world::{Idle, Shared, World};
 use shmfs_abi::{
     ByteLen, Caps, ClientId, Cred, Errno, Gid, Groups, Name, ObjectId, OpenFlags, Pid, Time, Uid, limits,
 };
@@ -18,95 +19,13 @@ use shmfs_core::ObjectImage;
 use shmfs_sys::fd::{Facts, Identity};
 use shmfs_sys::socket::Peer;
 use shmfs_sys::watch::WatchId;
-use std::cell::RefMut;
 use std::collections::BTreeSet;
-
-/// What a killed broker panics with.
-#[derive(Debug)]
-pub(crate) struct Killed;
 
 /// The process of every broker, and its user.
 pub(crate) const BROKER: Peer = Peer { pid: Pid(2), uid: Uid(0), gid: Gid(0) };
 
 /// Locked memory that every process may have, in bytes.
 const MEMLOCK: u64 = 1 << 40;
-
-/// A descriptor of the broker.
-#[derive(Debug)]
-pub(crate) struct SimFd {
-    handle: Handle,
-    pub(crate) number: i32,
-}
-
-/// A broker's way into the world.
-#[derive(Clone)]
-pub(crate) struct Handle {
-    world: Shared,
-    instance: u32,
-}
-
-impl std::fmt::Debug for Handle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "broker {}", self.instance)
-    }
-}
-
-impl Handle {
-    /// The way of the broker that now begins.
-    pub(crate) fn new(world: &Shared) -> Handle {
-        Handle { instance: world.borrow().instance, world: world.clone() }
-    }
-
-    /// The world before the broker's next call, which it may not live to make.
-    pub(crate) fn step(&self, what: &'static str, number: i64) -> RefMut<'_, World> {
-        let mut world = self.world.borrow_mut();
-        if world.step(what, number) == Fate::Die {
-            world.is_killed = true;
-            drop(world);
-            std::panic::panic_any(Killed);
-        }
-        world
-    }
-
-    /// The same for a call that Linux can refuse so.
-    fn risk(&self, what: &'static str, number: i64, errnos: &[Errno]) -> Result<RefMut<'_, World>> {
-        let mut world = self.step(what, number);
-        world.refuse(what, errnos)?;
-        Ok(world)
-    }
-
-    /// The world for what a broker's death does not do: nothing once it is killed.
-    pub(crate) fn living(&self) -> Option<RefMut<'_, World>> {
-        let world = self.world.borrow_mut();
-        (!world.is_killed && world.instance == self.instance).then_some(world)
-    }
-
-    /// The world, without a step.
-    pub(crate) fn world_mut(&self) -> RefMut<'_, World> {
-        self.world.borrow_mut()
-    }
-
-    /// The world for a look.
-    pub(crate) fn look(&self) -> std::cell::Ref<'_, World> {
-        self.world.borrow()
-    }
-
-    /// Gives a description, and the hold on it, a number that a descriptor stands for.
-    fn install(&self, world: &mut World, description: DescId) -> SimFd {
-        let number = world.kernel.install(description);
-        world.kernel.owned.insert(number);
-        SimFd { handle: self.clone(), number }
-    }
-}
-
-impl Drop for SimFd {
-    fn drop(&mut self) {
-        if let Some(mut world) = self.handle.living() {
-            world.trace.say(|| format!("       close {}", self.number));
-            world.kernel.close(self.number);
-        }
-    }
-}
 
 /// The simulated operating system, as one broker has it.
 pub(crate) struct SimOs {

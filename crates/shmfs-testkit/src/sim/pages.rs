@@ -3,7 +3,7 @@
 //!
 //! Owns: the bytes. Leaves to others: what they mean (`shmfs-journal`).
 
-use super::os::{Handle, Killed};
+use super::handle::{Handle, Killed};
 use super::world::Fate;
 use shmfs_abi::Errno;
 use shmfs_journal::Pages;

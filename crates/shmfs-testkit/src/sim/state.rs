@@ -3,8 +3,8 @@
 //!
 //! Owns: that order. Leaves to others: single files (`kernel::state`), what must be there (`oracle::durable`).
 
-use super::kernel::DescId;
 use super::handle::Handle;
+use super::kernel::DescId;
 use super::world::World;
 use shmfs_abi::{Errno, ObjectId, OpenFlags};
 use shmfs_broker::heads;

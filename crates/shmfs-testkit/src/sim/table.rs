@@ -2,8 +2,8 @@
 //!
 //! Owns: the broker's mappings; they go with it. Leaves to others: the rows (`kernel`).
 
+use super::handle::Handle;
 use super::kernel::{DescId, FileId};
-use super::os::Handle;
 use super::world::World;
 use shmfs_abi::{ClientId, Errno, ObjectId, Pid, Slot, Time};
 use shmfs_broker::os::AttachTable;
