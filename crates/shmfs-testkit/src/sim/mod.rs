@@ -6,7 +6,7 @@
 //!
 //! Owns: [`run`]. Leaves to others: real processes (`tests/`).
 //! Not done: limits below /proc that are written, `shm_rmid_forced`, `--reap`, huge pages, a broker without privilege,
-//! replacement by another program.
+//! replacement by another program; owners and modes that programs change by descriptor; a power cut.
 
 mod actor;
 mod driver;
