@@ -45,13 +45,13 @@ pub(crate) fn load(dir: &Path, sparse: bool, now: Time) -> Result<State, StartEr
     let scan = state.scan().map_err(|error| failed(error.to_string()))?;
     let mut loaded = State { path, lock: Some(lock.into()), highest: scan.highest, ..State::default() };
     clear(&state, &scan);
-    let mut taken = Taken::default();
-    for (object, head) in scan.objects {
+    let (mut taken, mut usable) = (Taken::default(), Vec::new());
+    for (object, head) in newest_first(dir, scan.objects) {
         let recovered = head.and_then(|head| recover(&state, object, &head).map(|size| (head, size)));
         let opened = recovered.and_then(|(head, size)| Ok((head, size, state.open_pages(object)?)));
         match opened {
-            Ok((head, size, pages)) if loaded.objects.len() < limits::OBJECTS && taken.take(&head) => {
-                loaded.enter(object, (&head, size), pages.into(), (sparse, now));
+            Ok((head, size, pages)) if usable.len() < limits::OBJECTS && taken.take(&head) => {
+                usable.push((object, head, size, pages));
             }
             Ok((head, ..)) => {
                 let name = head.name.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
@@ -67,7 +67,22 @@ pub(crate) fn load(dir: &Path, sparse: bool, now: Time) -> Result<State, StartEr
             }
         }
     }
+    usable.sort_by_key(|(object, ..)| *object);
+    for (object, head, size, pages) in usable {
+        loaded.enter(object, (&head, size), pages.into(), (sparse, now));
+    }
     Ok(loaded)
+}
+
+/// By when their heads were written: where a machine has stopped in the midst of a rename two may have one name, and the
+/// head that was written last is the one that is meant.
+fn newest_first<T>(dir: &Path, objects: Vec<(u64, T)>) -> Vec<(u64, T)> {
+    let written = |object: u64| {
+        std::fs::metadata(dir.join(format!("{object}.head"))).and_then(|head| head.modified()).ok()
+    };
+    let mut objects = objects;
+    objects.sort_by_cached_key(|(object, _)| std::cmp::Reverse((written(*object), *object)));
+    objects
 }
 
 /// Names and keys that objects have already.

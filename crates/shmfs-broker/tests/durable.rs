@@ -9,6 +9,7 @@ use common::{Peer, Store, name};
 use rustix::fd::OwnedFd;
 use shmfs_abi::{ByteLen, Call, GetFlags, Gid, Key, Lifetime, ObjectId, Reply, Shmid, Uid, Wanted};
 use shmfs_broker::{Config, StartError};
+use shmfs_durable::{Head, StateDir};
 use shmfs_sys::fd;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -157,6 +158,26 @@ fn what_is_damaged_is_skipped_and_stays() {
         assert_eq!(std::fs::read(state.file(cut, "pages")).unwrap()[..3], *b"cut");
         assert!(state.0.join("strange").exists());
     }
+}
+
+#[test]
+fn of_two_heads_with_one_name_the_one_written_last_counts() {
+    let state = State::new("heads");
+    let store = state.store();
+    let mut peer = store.client();
+    let [replaced, renamed] = ["b", "a"].map(|text| create(&mut peer, text, text.as_bytes()).0);
+    drop((peer, store));
+    // As a power cut leaves it in the midst of a rename: the new name is written down, the old object not gone yet.
+    let dir = StateDir::open(&state.0).unwrap();
+    let head = dir.read_head(renamed.0).unwrap();
+    dir.write_head(renamed.0, &Head { name: Some(name("b")), ..head }).unwrap();
+    let store = state.store();
+    let rows = rows(&mut store.client());
+    assert_eq!(
+        rows.iter().map(|row| (row.object, row.name)).collect::<Vec<_>>(),
+        [(renamed, Some(name("b")))]
+    );
+    assert!(state.file(replaced, "pages").exists(), "nothing is thrown away");
 }
 
 #[test]
