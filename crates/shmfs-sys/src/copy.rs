@@ -18,8 +18,12 @@ mod arch;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[path = "copy/x86_64.rs"]
 mod arch;
+#[cfg(miri)]
+use arch as routines;
+#[cfg(not(miri))]
+mod routines;
 
-pub(crate) use arch::fixup;
+pub(crate) use routines::fixup;
 
 /// A page could not be had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +46,7 @@ const fn outcome(fault: usize) -> Result<(), Fault> {
 #[inline]
 pub(crate) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> Result<(), Fault> {
     // SAFETY: the caller's promise.
-    outcome(unsafe { arch::copy(to, from, len) })
+    outcome(unsafe { routines::copy(to, from, len) })
 }
 
 /// Sets `len` bytes. After a fault some of them have been set.
@@ -52,7 +56,7 @@ pub(crate) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> Result<()
 #[inline]
 pub(crate) unsafe fn fill(to: *mut u8, byte: u8, len: usize) -> Result<(), Fault> {
     // SAFETY: the caller's promise.
-    outcome(unsafe { arch::fill(to, byte, len) })
+    outcome(unsafe { routines::fill(to, byte, len) })
 }
 
 macro_rules! words {
@@ -65,7 +69,7 @@ macro_rules! words {
         pub(crate) unsafe fn $load(from: *const $word) -> Result<$word, Fault> {
             let mut value = 0;
             // SAFETY: the caller's promise; `value` is this stack's.
-            outcome(unsafe { arch::$load(&raw mut value, from) }).map(|()| value)
+            outcome(unsafe { routines::$load(&raw mut value, from) }).map(|()| value)
         }
 
         /// Stores one word, whole.
@@ -75,7 +79,7 @@ macro_rules! words {
         #[inline]
         pub(crate) unsafe fn $store(to: *mut $word, value: $word) -> Result<(), Fault> {
             // SAFETY: the caller's promise.
-            outcome(unsafe { arch::$store(to, value) })
+            outcome(unsafe { routines::$store(to, value) })
         }
     )* };
 }
