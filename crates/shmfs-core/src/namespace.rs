@@ -13,7 +13,6 @@ use crate::doors::sysv::{Asked, Got, Removed, Segments};
 use crate::ids::Counter;
 use crate::mount::Mount;
 use crate::object::{Object, Objects, Place};
-use crate::want::given;
 use shmfs_abi::{
     Backing, ByteLen, Call, Created, Cred, Errno, Gid, Kind, Lifetime, LimitsChange, ObjectId, OpenFlags,
     ProcFile, Reply, Result, ShmLimits, Slot, Ticket, Time, Uid, Wanted, limits, refuse,
@@ -222,17 +221,10 @@ impl Namespace {
     }
 
     fn open(&mut self, caller: &Cred, asked: (shmfs_abi::Name, OpenFlags, u32), now: Time) -> Result<Answer> {
-        let new = self.upcoming();
         let (name, flags, mode) = asked;
         let (size, lifetime) = (ByteLen(0), Lifetime::UntilRemoved);
         let wanted = Wanted { name, flags, mode, size, lifetime, guarded: false };
-        let opened = posix::open(&mut self.mount, &mut self.objects, new, caller, &wanted, now)?;
-        let (object, mut effects) = match opened {
-            Opened::Found { object, truncate: true } => (object, vec![Effect::Truncate { object }]),
-            Opened::Found { object, truncate: false } => (object, Vec::new()),
-            Opened::Created { object, pending } => (object, vec![self.make(new, pending, self.posix, 0)]),
-        };
-        effects.push(Effect::Give { object, flags: given(flags) });
+        let (object, _, effects) = self.open_or_create(caller, &wanted, now)?;
         Ok(Answer::new(Reply::Opened { object }, effects))
     }
 

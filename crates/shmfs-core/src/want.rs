@@ -18,11 +18,6 @@ use shmfs_abi::{
 /// The mode of anonymous memory, as `memfd_create(2)` makes it.
 const ANONYMOUS_MODE: u32 = 0o777;
 
-/// How a description is opened that these flags ask for.
-pub(crate) fn given(flags: OpenFlags) -> OpenFlags {
-    flags - (OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::TRUNC)
-}
-
 impl Namespace {
     /// Opens an object, or creates it in its whole size before anybody can find it.
     pub(crate) fn want(&mut self, caller: &Cred, wanted: &Wanted, now: Time) -> Result<Answer> {
@@ -30,6 +25,18 @@ impl Namespace {
         if wanted.lifetime == Lifetime::Durable {
             self.may_outlive()?;
         }
+        let (object, created, effects) = self.open_or_create(caller, wanted, now)?;
+        let lifetime = self.objects.get(object).lifetime;
+        Ok(Answer::new(Reply::Wanted { object, lifetime, created }, effects))
+    }
+
+    /// What `shm_open` does as well: the object, whether it is created, and what is to be done.
+    pub(crate) fn open_or_create(
+        &mut self,
+        caller: &Cred,
+        wanted: &Wanted,
+        now: Time,
+    ) -> Result<(ObjectId, bool, Vec<Effect>)> {
         let new = self.upcoming();
         let opened = posix::open(&mut self.mount, &mut self.objects, new, caller, wanted, now)?;
         let (object, created, mut effects) = match opened {
@@ -41,9 +48,9 @@ impl Namespace {
                 (object, true, vec![self.make(new, pending, backing, 0)])
             }
         };
-        effects.push(Effect::Give { object, flags: given(wanted.flags) });
-        let lifetime = self.objects.get(object).lifetime;
-        Ok(Answer::new(Reply::Wanted { object, lifetime, created }, effects))
+        let given = wanted.flags - (OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::TRUNC);
+        effects.push(Effect::Give { object, flags: given });
+        Ok((object, created, effects))
     }
 
     /// Anonymous memory: nothing ever finds it, its label is for people.
