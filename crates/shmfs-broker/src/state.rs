@@ -10,7 +10,7 @@ use crate::StartError;
 use crate::heads;
 use rustix::fd::OwnedFd;
 use shmfs_abi::{Backing, ByteLen, Key, Kind, Name, ObjectId, Slot, Time, limits};
-use shmfs_durable::{DurableError, Head, Leftover, Outcome, Scan, StateDir, Why};
+use shmfs_durable::{DurableError, Head, Leftover, Outcome, Recovery, Scan, StateDir, Why};
 use shmfs_journal::{ObjectRecord, STATE_BYTES};
 use shmfs_sys::fd;
 use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ pub(crate) fn load(dir: &Path, sparse: bool, now: Time) -> Result<State, StartEr
     clear(&state, &scan);
     let (mut taken, mut usable) = (Taken::default(), Vec::new());
     for (object, head) in newest_first(dir, scan.objects) {
-        let recovered = head.and_then(|head| recover(&state, object, &head).map(|size| (head, size)));
+        let recovered = head.and_then(|head| bring_back(&state, object, &head).map(|size| (head, size)));
         let opened = recovered.and_then(|(head, size)| Ok((head, size, state.open_pages(object)?)));
         match opened {
             Ok((head, size, pages)) if usable.len() < limits::OBJECTS && taken.take(&head) => {
@@ -118,14 +118,21 @@ fn clear(state: &StateDir, scan: &Scan) {
     }
 }
 
-/// Rolls back what is half done; the object's size.
-fn recover(state: &StateDir, object: u64, head: &Head) -> Result<ByteLen, DurableError> {
+/// Rolls back what nobody will finish, and says so in the log.
+pub(crate) fn recover(state: &StateDir, object: u64, head: &Head) -> Result<Recovery, DurableError> {
     let recovery = state.recover(object, &heads::least(head))?;
+    if let Outcome::RolledBack { epoch, rolled } = recovery.outcome {
+        tracing::info!(object, epoch, bytes = rolled.restored, "rolled back: its editor has ended");
+    }
+    Ok(recovery)
+}
+
+/// Brings an object that is found to its last committed epoch; its size.
+fn bring_back(state: &StateDir, object: u64, head: &Head) -> Result<ByteLen, DurableError> {
+    let recovery = recover(state, object, head)?;
     match recovery.outcome {
         Outcome::Clean { epoch } => tracing::debug!(object, epoch, "as it was committed"),
-        Outcome::RolledBack { epoch, rolled } => {
-            tracing::info!(object, epoch, bytes = rolled.restored, "rolled back: its editor had ended");
-        }
+        Outcome::RolledBack { .. } => {}
         Outcome::Edited => tracing::info!(object, "a process is editing it, and goes on"),
     }
     Ok(if head.kind == Kind::Segment { head.size } else { recovery.size })

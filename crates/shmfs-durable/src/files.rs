@@ -6,8 +6,10 @@
 use crate::{DurableError, Medium, StateDir};
 use rustix::fs::{AtFlags, FallocateFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use shmfs_abi::ByteLen;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 /// Ends of the names of an object's files.
@@ -35,17 +37,29 @@ pub(crate) fn refused(what: &'static str, path: &Path, error: impl Into<io::Erro
     DurableError::Path { what, path: path.display().to_string(), source: error.into() }
 }
 
-/// Takes room on the disk up to that length; where the file system cannot, at least the length.
-pub(crate) fn lengthen(pages: &File, len: u64) -> Result<(), DurableError> {
-    let io = |error: io::Error| DurableError::io("take room for the pages", error);
-    if len > 0 {
-        match rustix::fs::fallocate(pages, FallocateFlags::empty(), 0, len) {
-            Ok(()) => {}
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => pages.set_len(len).map_err(io)?,
-            Err(error) => return Err(io(error.into())),
-        }
+/// Lets pages have at least this size, with room on the disk for all of them; where the file system cannot promise that,
+/// at least the size. Nothing is synced.
+///
+/// # Errors
+/// As `fallocate(2)`: `ENOSPC`, `EFBIG`.
+pub fn take_room(pages: impl AsFd, size: ByteLen) -> rustix::io::Result<()> {
+    let pages = pages.as_fd();
+    if size == ByteLen(0) {
+        return Ok(());
     }
-    pages.sync_all().map_err(io)
+    match rustix::fs::fallocate(pages, FallocateFlags::empty(), 0, size.0) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) if rustix::fs::fstat(pages)?.st_size < size.0.cast_signed() => {
+            rustix::fs::ftruncate(pages, size.0)
+        }
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        done => done,
+    }
+}
+
+/// The same, and the pages' size is on the disk when it returns.
+pub(crate) fn lengthen(pages: &File, size: ByteLen) -> Result<(), DurableError> {
+    let taken = take_room(pages, size).map_err(io::Error::from).and_then(|()| pages.sync_all());
+    taken.map_err(|error| DurableError::io("take room for the pages", error))
 }
 
 impl StateDir {

@@ -29,6 +29,7 @@ mod state;
 mod undo;
 
 pub use error::DurableError;
+pub use files::take_room;
 pub use head::{HEAD_BYTES, Head};
 pub use lock::{lock_editor, unlock_editor};
 pub use log::{LOG_BYTES, RECORDS};

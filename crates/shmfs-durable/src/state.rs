@@ -153,7 +153,7 @@ impl StateDir {
         self.sync()?;
         let new = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
         let pages = self.open_file(&name(object, PAGES), new)?;
-        lengthen(&pages, head.size.0)?;
+        lengthen(&pages, head.size)?;
         let undo = self.open_file(&name(object, UNDO), new)?;
         Undo::create(&undo, object)?;
         self.sync()?;
@@ -190,7 +190,7 @@ impl StateDir {
         Undo::open(&undo, object)?.roll_back(&pages)?;
         let len = pages.metadata().map_err(told)?.len();
         if len < head.size.0 {
-            lengthen(&pages, head.size.0)?;
+            lengthen(&pages, head.size)?;
         }
         self.write_head(object, head)?;
         if len > head.size.0 {

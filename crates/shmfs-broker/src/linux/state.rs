@@ -5,11 +5,11 @@
 use super::files;
 use crate::heads;
 use crate::os::Result;
+use crate::state;
 use rustix::fd::OwnedFd;
 use shmfs_abi::{ByteLen, Errno, ObjectId};
 use shmfs_core::ObjectImage;
-use shmfs_durable::{DurableError, Leftover, Outcome, StateDir, Why};
-use shmfs_sys::fd;
+use shmfs_durable::{DurableError, Leftover, Outcome, StateDir, Why, take_room};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -49,17 +49,8 @@ pub(super) fn roll_back(dir: &StateDir, image: &ObjectImage) -> Result<bool> {
     if !heads::is_kept(image) {
         return Ok(true);
     }
-    let recovered = dir.recover(image.object.0, &heads::least(&heads::head(image)?));
-    let outcome = recovered.map_err(|error| said(&error))?.outcome;
-    if let Outcome::RolledBack { epoch, rolled } = outcome {
-        tracing::info!(
-            object = image.object.0,
-            epoch,
-            bytes = rolled.restored,
-            "rolled back: its editor has ended"
-        );
-    }
-    Ok(outcome != Outcome::Edited)
+    let recovered = state::recover(dir, image.object.0, &heads::head(image)?);
+    Ok(recovered.map_err(|error| said(&error))?.outcome != Outcome::Edited)
 }
 
 /// Takes away what a killed broker made and did not commit: numbers after the last that was.
@@ -83,18 +74,7 @@ pub(super) fn sweep(dir: &StateDir, last: ObjectId) {
 
 /// Lets pages on a disk have at least this size, with room for all of them where the file system can promise it.
 pub(super) fn allocate(pages: &OwnedFd, size: ByteLen) -> Result<()> {
-    let none = rustix::fs::FallocateFlags::empty();
-    match rustix::fs::fallocate(pages, none, 0, size.0) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
-            if fd::facts(pages)?.size < size {
-                fd::truncate(pages, size)
-            } else {
-                Ok(())
-            }
-        }
-        Err(error) => Err(super::errno(error)),
-    }
+    take_room(pages, size).map_err(super::errno)
 }
 
 fn said(error: &DurableError) -> Errno {
