@@ -2,7 +2,7 @@
 //!
 //! Times of one machine say little; the ratio of the medians is the result.
 
-use crate::samples::Samples;
+use crate::samples::{self, Samples};
 use crate::tools::{self, Outcome, found, output, root, target};
 use crate::{build, faults, library};
 use std::fs;
@@ -86,7 +86,7 @@ pub(crate) fn run(only: Option<&str>) -> Outcome {
         return Err(format!("no such benchmark; there are {}, {others}", names.join(", ")));
     }
     let shm = build::program()?;
-    println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
+    samples::heads();
     let mut over = Vec::new();
     for bench in chosen {
         let ratio = measure(bench, &shm)?;
@@ -127,10 +127,8 @@ fn measure(bench: &Bench, shm: &Path) -> Outcome<f64> {
         shmfs.extend(Samples::parse(&output(&mut served)?));
     }
     let (kernel, shmfs) = (Samples::new(kernel), Samples::new(shmfs));
-    let ratio = shmfs.percentile(50) as f64 / kernel.percentile(50).max(1) as f64;
-    println!("{}: {}", bench.name, bench.measures);
-    println!("  {:<32}{}", "kernel", kernel.words());
-    println!("  {:<32}{}", "shmfs", shmfs.words());
+    let measures = format!("{}: {}", bench.name, bench.measures);
+    let ratio = samples::side_by_side(&measures, [("kernel", &kernel), ("shmfs", &shmfs)]);
     match bench.bound {
         Some(bound) => println!("  ratio of the medians {ratio:.2} (at most {bound:.2})"),
         None => println!("  ratio of the medians {ratio:.2}"),

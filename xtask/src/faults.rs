@@ -1,7 +1,7 @@
 //! `cargo xtask faults`: storms of kills with real processes (tests/storm), and what a restart takes.
 
 use crate::build;
-use crate::samples::Samples;
+use crate::samples::{self, Samples};
 use crate::tools::{self, Outcome, output};
 use std::path::Path;
 use std::process::Command;
@@ -32,11 +32,10 @@ pub(crate) fn bench_restart() -> Outcome {
         Samples::new(lines.flat_map(Samples::parse).collect())
     };
     let (open, restart) = (of("open "), of("restart "));
-    let ratio = restart.percentile(50) as f64 / open.percentile(50).max(1) as f64;
-    println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
-    println!("restart: from kill -9 of the broker of 10,000 objects to its next answer");
-    println!("  {:<32}{}", "open and fstat 10,000 descriptors", open.words());
-    println!("  {:<32}{}", "restart", restart.words());
+    samples::heads();
+    let measures = "restart: from kill -9 of the broker of 10,000 objects to its next answer";
+    let sides = [("open and fstat 10,000 descriptors", &open), ("restart", &restart)];
+    let ratio = samples::side_by_side(measures, sides);
     println!("  ratio of the medians {ratio:.2} (at most {RESTART_BOUND:.2})");
     if ratio > RESTART_BOUND { Err(format!("over its bound: restart {ratio:.2}")) } else { Ok(()) }
 }

@@ -3,7 +3,7 @@
 //! Owns: the bounds, the turns. Leaves to others: the work of each side (benches/library.c, tests/cost).
 
 use crate::build::{self, tests_program};
-use crate::samples::Samples;
+use crate::samples::{self, Samples};
 use crate::tools::{Outcome, output, succeeds, target};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -48,7 +48,7 @@ const PAIRS: [Pair; 10] = [
 pub(crate) fn run(raw: &Path) -> Outcome {
     let shm = build::program()?;
     let cost = tests_program("cost")?;
-    println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
+    samples::heads();
     let mut over = Vec::new();
     for pair in PAIRS {
         let (mut kernel, mut library) = (Vec::new(), Vec::new());
@@ -58,10 +58,8 @@ pub(crate) fn run(raw: &Path) -> Outcome {
             library.extend(Samples::parse(&output(served.env("SHMFS_PROGRAM", &shm).args(pair.arguments))?));
         }
         let (kernel, library) = (Samples::new(kernel), Samples::new(library));
-        let ratio = library.percentile(50) as f64 / kernel.percentile(50).max(1) as f64;
-        println!("{}", pair.measures);
-        println!("  {:<32}{}", "kernel", kernel.words());
-        println!("  {:<32}{}", "library", library.words());
+        let sides = [("kernel", &kernel), ("library", &library)];
+        let ratio = samples::side_by_side(pair.measures, sides);
         let (words, held) = match pair.bound {
             Some(Bound::Times(bound)) => (format!("{ratio:.2} (at most {bound:.2})"), ratio <= bound),
             Some(Bound::Speed(bound)) => {
@@ -105,11 +103,10 @@ pub(crate) fn durable() -> Outcome {
         whole.push(*all);
     }
     let (first, whole) = (Samples::new(first), Samples::new(whole));
-    let ratio = first.percentile(50) as f64 / whole.percentile(50).max(1) as f64;
-    println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
-    println!("durable: an object of 1 GiB after a restart of its store, nothing of it in the page cache");
-    println!("  {:<32}{}", "reading all of it", whole.words());
-    println!("  {:<32}{}", "its first byte", first.words());
+    samples::heads();
+    let measures =
+        "durable: an object of 1 GiB after a restart of its store, nothing of it in the page cache";
+    let ratio = samples::side_by_side(measures, [("reading all of it", &whole), ("its first byte", &first)]);
     println!("  ratio of the medians {ratio:.4} (at most {FIRST_BYTE:.2})");
     if ratio > FIRST_BYTE { Err(format!("over its bound: durable {ratio:.4}")) } else { Ok(()) }
 }

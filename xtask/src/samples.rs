@@ -28,6 +28,21 @@ impl Samples {
     }
 }
 
+/// The heads of the columns that [`side_by_side`] prints.
+pub(crate) fn heads() {
+    println!("{:<34}{:>9} {:>9} {:>9}", "", "median", "p99", "max");
+}
+
+/// Prints what is measured and both sides, each with its name; how many times the first one's median the second's is.
+pub(crate) fn side_by_side(measures: &str, sides: [(&str, &Samples); 2]) -> f64 {
+    println!("{measures}");
+    for (name, samples) in sides {
+        println!("  {name:<32}{}", samples.words());
+    }
+    let [first, second] = sides.map(|(_, samples)| samples.percentile(50));
+    second as f64 / first.max(1) as f64
+}
+
 fn microseconds(nanoseconds: u64) -> String {
     format!("{:.1} us", nanoseconds as f64 / 1000.0)
 }
