@@ -10,12 +10,17 @@
 #![allow(unsafe_code, reason = "this crate is where the kernel is spoken to; see ARCHITECTURE.md, code map")]
 
 pub mod atfork;
+pub mod attach;
 pub mod bus;
 pub mod child;
 mod copy;
 pub mod fd;
+pub mod fsuser;
+pub mod fuse;
 pub mod futex;
 pub mod grow;
+pub mod handle;
+pub mod inode_flags;
 pub mod lease;
 pub mod lock;
 pub mod map;

@@ -78,9 +78,13 @@ pub(crate) mod number {
     pub(crate) const CLONE: usize = 56;
     pub(crate) const WAIT4: usize = 61;
     pub(crate) const FCNTL: usize = 72;
+    pub(crate) const SETFSUID: usize = 122;
+    pub(crate) const SETFSGID: usize = 123;
     pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const SIGNALFD4: usize = 289;
     pub(crate) const RT_TGSIGQUEUEINFO: usize = 297;
+    pub(crate) const NAME_TO_HANDLE_AT: usize = 303;
+    pub(crate) const OPEN_BY_HANDLE_AT: usize = 304;
     pub(crate) const EXECVEAT: usize = 322;
     pub(crate) const CLOSE_RANGE: usize = 436;
 }
@@ -94,12 +98,16 @@ pub(crate) mod number {
     pub(crate) const EXIT_GROUP: usize = 94;
     pub(crate) const RT_SIGACTION: usize = 134;
     pub(crate) const RT_SIGPROCMASK: usize = 135;
+    pub(crate) const SETFSUID: usize = 151;
+    pub(crate) const SETFSGID: usize = 152;
     pub(crate) const GETSOCKOPT: usize = 209;
     pub(crate) const RECVMSG: usize = 212;
     pub(crate) const CLONE: usize = 220;
     pub(crate) const MINCORE: usize = 232;
     pub(crate) const RT_TGSIGQUEUEINFO: usize = 240;
     pub(crate) const WAIT4: usize = 260;
+    pub(crate) const NAME_TO_HANDLE_AT: usize = 264;
+    pub(crate) const OPEN_BY_HANDLE_AT: usize = 265;
     pub(crate) const EXECVEAT: usize = 281;
     pub(crate) const CLOSE_RANGE: usize = 436;
 }

@@ -68,7 +68,7 @@ fn make_and_send(to: OwnedFd, uid: Uid, gid: Gid, size_bytes: u64, nr_inodes: u6
 
 /// Gives the namespace the ids that the process has outside (user_namespaces(7)). Without them it owns nothing,
 /// and nothing can be created in its mounts.
-fn map_ids(uid: Uid, gid: Gid) -> Result<()> {
+pub(crate) fn map_ids(uid: Uid, gid: Gid) -> Result<()> {
     let line = |id| Text::<48>::new().number(id).push(b" ").number(id).push(b" 1");
     write_proc(c"/proc/self/setgroups", b"deny")?;
     write_proc(c"/proc/self/gid_map", line(u64::from(gid.0)).as_bytes())?;

@@ -1,5 +1,5 @@
 //! Hearing that a description of a file has gone: its last descriptor closed and its last mapping unmapped, in
-//! whatever process and however it ended.
+//! whatever process and however it ended; and that a name has gone from a directory.
 //!
 //! Owns: one inotify queue.
 //! Leaves to others: who it was; events merge, so they are a hint to ask (`lease`).
@@ -10,6 +10,7 @@ use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags},
 };
+use shmfs_abi::Name;
 
 /// One watched file, as long as it is watched.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -17,9 +18,12 @@ pub struct WatchId(pub i32);
 
 /// What the queue tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one exists at a time, on the stack; no_std without alloc")]
 pub enum Drained {
     /// At least one description of this file has gone.
     Closed(WatchId),
+    /// This name is gone from this directory, or moved.
+    Left(WatchId, Name),
     /// The file is not watched any more: removed, or itself gone.
     Ended(WatchId),
     /// The queue was full and events are lost: ask about every file.
@@ -51,6 +55,15 @@ impl Watch {
         inotify::add_watch(&self.0, fd_path(fd).as_c_str(), closes).map(WatchId).map_err(errno)
     }
 
+    /// Watches the directory behind `fd` for names that go.
+    ///
+    /// # Errors
+    /// As [`add_close`](Watch::add_close).
+    pub fn add_names(&self, fd: BorrowedFd<'_>) -> Result<WatchId> {
+        let leaves = WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::ONLYDIR;
+        inotify::add_watch(&self.0, fd_path(fd).as_c_str(), leaves).map(WatchId).map_err(errno)
+    }
+
     /// Watches a file no longer; [`Drained::Ended`] follows.
     ///
     /// # Errors
@@ -72,7 +85,15 @@ impl Watch {
                 Ok(event) if event.events().contains(ReadFlags::IGNORED) => {
                     act(Drained::Ended(WatchId(event.wd())));
                 }
-                Ok(event) => act(Drained::Closed(WatchId(event.wd()))),
+                Ok(event) => {
+                    let watch = WatchId(event.wd());
+                    match event.file_name().map(|name| Name::new(name.to_bytes())) {
+                        None => act(Drained::Closed(watch)),
+                        Some(Ok(name)) => act(Drained::Left(watch, name)),
+                        // No directory has such a name.
+                        Some(Err(_)) => {}
+                    }
+                }
                 Err(Errno::EAGAIN) => return Ok(()),
                 Err(Errno::EINTR) => {}
                 Err(error) => return Err(error),
