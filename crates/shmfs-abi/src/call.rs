@@ -69,6 +69,11 @@ pub enum Call {
     SetLimits { change: LimitsChange },
     /// Hand the store to another program, whose file comes with the message as a descriptor. Reply: `Done`, by the new one.
     Replace,
+    /// Serve the mount whose `/dev/fuse` comes with the message as a descriptor; with `sysv` segments are shown there.
+    /// Reply: `Done`.
+    Mount { sysv: bool },
+    /// The store's own tmpfs, to be attached by the caller. Reply: `Tree`, with a descriptor.
+    Tree,
 }
 
 /// New limits; nothing where one stays as it is.
@@ -158,7 +163,9 @@ impl Call {
             | Call::Next { .. }
             | Call::Usage
             | Call::SetLimits { .. }
-            | Call::Replace => None,
+            | Call::Replace
+            | Call::Mount { .. }
+            | Call::Tree => None,
         }
     }
 }

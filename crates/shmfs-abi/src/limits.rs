@@ -57,5 +57,11 @@ pub const OPEN_SEMAPHORES: usize = 1 << 16;
 /// Bytes of the name of an object of the library: with `sem.` and a suffix it is still a name.
 pub const OBJECT_NAME_BYTES: usize = 250;
 
+/// Objects of a store beyond which a listing takes in no files of its mount: each costs a descriptor.
+pub const LISTED_FILES: usize = 8192;
+
+/// Names in the root of a store's mount that one listing reads.
+pub const LISTED_NAMES: usize = 1 << 17;
+
 /// Mappings that the guard of one process knows by name.
 pub const GUARDED_MAPPINGS: usize = 4096;

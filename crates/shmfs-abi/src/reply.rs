@@ -36,6 +36,8 @@ pub enum Reply {
     End,
     /// The store's use.
     Usage(Usage),
+    /// The mount of the store's own tmpfs comes along.
+    Tree,
 }
 
 /// `struct shmid64_ds` without its layout. Times are seconds since the epoch, 0 for never.
@@ -145,6 +147,8 @@ pub struct Usage {
     pub peak: ByteLen,
     /// In memory, in bytes.
     pub allocated: ByteLen,
+    /// What files of the mount hold besides objects, in bytes; counted against the limit beside what is charged.
+    pub tree: ByteLen,
     /// Backing of the objects behind the POSIX door.
     pub backing: Backing,
     /// Objects behind the System V door at the moment.

@@ -173,6 +173,11 @@ impl<O: Os> Backings<O> {
         self.objects.get(&object).ok_or(Errno::EIDRM)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
     /// The descriptors of all objects.
     pub(crate) fn fds(&self) -> impl Iterator<Item = &O::Fd> {
         self.objects.values().map(|stored| &stored.fd)

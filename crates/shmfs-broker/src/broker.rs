@@ -10,8 +10,10 @@ use crate::backing::Backings;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::doubt::{Doubts, Watched};
+use crate::mounted::Mounted;
 use crate::os::Os;
 use crate::progress::Interrupted;
+use crate::room::Fitted;
 use crate::source::Source;
 use crate::transaction::{Dirty, Todo};
 use crate::writers::Writer;
@@ -49,6 +51,14 @@ pub struct Broker<O: Os> {
     pub(crate) leaving: BTreeMap<ClientId, (Pid, O::Fd)>,
     /// Segments whose counts a death has changed.
     pub(crate) touched: BTreeSet<Slot>,
+    /// The store's mount, where it has one.
+    pub(crate) mounted: Option<Mounted<O>>,
+    /// What the size of the hidden tmpfs is, in a store that is open.
+    pub(crate) fitted: Fitted,
+    /// Why the broker cannot go on, seen while the mount's door served.
+    pub(crate) failed: Option<RunError>,
+    /// Whether what the broker before this one had begun is being done: it may be done already.
+    pub(crate) catching_up: bool,
     /// What the journal does not have yet.
     pub(crate) dirty: Dirty,
     /// What is to be done once it has.
@@ -116,6 +126,7 @@ impl<O: Os> Broker<O> {
                 Source::Listener => self.accept(),
                 Source::Connection(id) => self.serve(id)?,
                 Source::Hold => self.command_ended(),
+                Source::Door => self.serve_door()?,
                 Source::Stop => return Ok(Some(End::Over)),
                 Source::Keeper => {
                     if let Some((_, pidfd)) = self.keeper.take() {

@@ -21,6 +21,9 @@ impl<O: Os> Broker<O> {
         if let Call::Replace = call {
             return self.replace((id, sequence), cred, descriptor);
         }
+        if let Call::Mount { .. } | Call::Tree = call {
+            return self.open_tree(cred, call, descriptor, out);
+        }
         let client = self.connections.get(&id).and_then(|connection| connection.client());
         if let (Some(name), Some(_)) = (call.name(), client) {
             self.count_call(name, 1);
@@ -70,9 +73,21 @@ impl<O: Os> Broker<O> {
         {
             return refuse(Errno::EINVAL, "the semaphore is another's to publish");
         }
+        if self.record.open {
+            self.look_for(&call)?;
+            if let Some(answered) = self.strange(cred, &call) {
+                return answered;
+            }
+            self.look_for_room(&call);
+        }
         self.refresh(&call);
         let held = self.is_fetched_held(&call);
-        let answer = match self.namespace.call(cred, call, self.os.now()) {
+        let mut asked = self.namespace.call(cred, call, self.os.now());
+        if self.record.open && asked.as_ref().is_err_and(|refusal| refusal.shortage.is_some()) {
+            self.measure_tree();
+            asked = self.namespace.call(cred, call, self.os.now());
+        }
+        let answer = match asked {
             Ok(answer) => answer,
             Err(refusal) => {
                 if let Call::SemPublish { .. } = call {

@@ -27,7 +27,11 @@ impl<O: Os> Broker<O> {
                 self.ask(watched);
             }
         }
+        self.hear_gone(&closed.gone);
         if closed.overflow {
+            if self.record.attached {
+                self.look_at_all(false);
+            }
             tracing::warn!("the kernel dropped notices of closed files; every process is asked");
             self.ask_everybody();
         }

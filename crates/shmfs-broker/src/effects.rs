@@ -72,6 +72,11 @@ impl<O: Os> Broker<O> {
                     let made = self.make_durable(object);
                     return self.settle(ticket, made);
                 }
+                if backing != Backing::TmpfsFile
+                    && let Err(errno) = self.fit_tree()
+                {
+                    return self.settle(ticket, Err(errno));
+                }
                 let wish = Wish { backing, huge_log2, size, uid, gid, mode, populate };
                 if populate {
                     self.set_long(true);

@@ -10,16 +10,13 @@ use crate::os::Os;
 use crate::state::{self, State};
 use rustix::fd::{AsRawFd, OwnedFd};
 use shmfs_abi::store::Admission;
-use shmfs_abi::{Backing, ByteLen, Errno, Gid, OpenFlags, ShmLimits, Uid, limits};
+use shmfs_abi::{Backing, ByteLen, Errno, Gid, OpenFlags, PAGE_SIZE, ShmLimits, Uid, limits};
 use shmfs_core::Namespace;
 use shmfs_journal::{Journal, ObjectRecord, Record, StoreRecord};
 use shmfs_sys::tmpfs::Hidden;
 use shmfs_sys::{fd, memfd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-
-/// Inodes of a hidden tmpfs: the objects' bound and some for the root.
-const HIDDEN_INODES: u64 = limits::OBJECTS as u64 + 16;
 
 /// What a store is to be.
 pub struct Config {
@@ -49,6 +46,8 @@ pub struct Config {
 pub enum Lifetime {
     /// When it is told to.
     Forever,
+    /// When its mount is gone and no client is left.
+    UntilUnmounted,
     /// When `hold`, the reading end of a pipe, is at its end and no client is left; with `kill` at once.
     UntilHoldEnds {
         /// The reading end of a pipe whose writing end lives as long as the store's command.
@@ -71,7 +70,7 @@ pub struct Founded {
 /// # Errors
 /// The directory is taken by a living broker, cannot be made, or the kernel refuses a facility.
 pub fn found(config: Config) -> Result<Founded, StartError> {
-    let hidden = Hidden::make(config.size.pages().bytes().0, HIDDEN_INODES)
+    let hidden = Hidden::make(config.size.pages().bytes().0, inodes())
         .inspect_err(|errno| {
             tracing::info!(errno = errno.name(), "no hidden tmpfs; POSIX objects are memfds")
         })
@@ -99,8 +98,9 @@ pub fn found(config: Config) -> Result<Founded, StartError> {
     });
     let state = config.state.as_deref().map(|dir| state::load(dir, config.sparse, os.now())).transpose()?;
     let listener = directory::open(&config.dir, config.listener)?;
+    let until_unmounted = matches!(config.lifetime, Lifetime::UntilUnmounted);
     let (hold, kill) = match config.lifetime {
-        Lifetime::Forever => (None, false),
+        Lifetime::Forever | Lifetime::UntilUnmounted => (None, false),
         Lifetime::UntilHoldEnds { hold, kill } => (Some(hold), kill),
     };
     let hidden = hidden.map(Hidden::into_fd);
@@ -120,6 +120,13 @@ pub fn found(config: Config) -> Result<Founded, StartError> {
         kill,
         reap: config.reap,
         command_ended: false,
+        device: -1,
+        door_state: -1,
+        sysv: false,
+        open: false,
+        shared: false,
+        attached: false,
+        until_unmounted,
         admission: config.admission,
         posix_dev: sample.identity.dev,
         next_connection: 1,
@@ -144,6 +151,15 @@ fn first_records(record: StoreRecord, objects: Vec<ObjectRecord>) -> Result<Mapp
     let kept = fd::with_number(number, |fd| fd::reopen(fd, OpenFlags::RDWR))?;
     drop(journal);
     MappedPages::of(kept)
+}
+
+/// Inodes of the hidden tmpfs, where there may be a whole tree: half of the pages of memory, as the kernel has it for any
+/// tmpfs (`shmem_default_max_inodes`, mm/shmem.c), and no fewer than the objects that a store may have.
+fn inodes() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+    let pages = total.and_then(|total| total.parse::<u64>().ok()).map_or(0, |kib| kib * 1024 / PAGE_SIZE);
+    (pages / 2).max(limits::OBJECTS as u64 + 16)
 }
 
 /// A number of this host below /proc/sys/fs (Documentation/admin-guide/sysctl/fs.rst).

@@ -14,10 +14,12 @@ impl<O: Os> Broker<O> {
     /// Does all of it; says with what the call that is being answered failed.
     pub(crate) fn carry_out_todo(&mut self, todo: &[Todo]) -> Option<Errno> {
         let mut failure = None;
+        let mut names = false;
         for todo in todo {
+            names |= todo.changes_names();
             match todo {
                 Todo::Release(object) => self.release(*object),
-                Todo::Do { intent, asked } => match self.carry_out_intent(intent) {
+                Todo::Do { intent, asked } => match self.carry_out_intent(intent, *asked) {
                     Err(errno) if *asked => failure = failure.or(Some(errno)),
                     Err(errno) => {
                         tracing::warn!(errno = errno.name(), ?intent, "an effect of an event failed")
@@ -26,10 +28,13 @@ impl<O: Os> Broker<O> {
                 },
             }
         }
+        if names {
+            self.names_changed();
+        }
         failure
     }
 
-    fn carry_out_intent(&mut self, intent: &Intent) -> Result<()> {
+    fn carry_out_intent(&mut self, intent: &Intent, asked: bool) -> Result<()> {
         match *intent {
             Intent::Link { ticket, object, name } => {
                 let linked = self.link(object, &name).and_then(|()| self.backings.facts(&self.os, object));
@@ -39,7 +44,10 @@ impl<O: Os> Broker<O> {
                 self.watch_users(object);
                 facts.map(drop)
             }
-            Intent::Unlink { object, name } => self.unlink(object, &name),
+            Intent::Unlink { object, name } => {
+                let first = asked && self.record.open && !self.catching_up;
+                self.unlink(object, &name, first)
+            }
             Intent::Rename { object, from, to, flags } => self.rename(object, (&from, &to), flags),
             Intent::LinkName { object, from, to } => {
                 self.link_name(object, &from, &to).inspect_err(|_| self.take_back(to))
@@ -76,6 +84,13 @@ impl<O: Os> Broker<O> {
                 self.carry_out_alone(effects);
                 Ok(())
             }
+            Intent::Resize { .. } if self.record.open => {
+                // Less what lies elsewhere.
+                if let Err(errno) = self.fit_tree() {
+                    tracing::warn!(errno = errno.name(), "the hidden tmpfs holds more than its new size");
+                }
+                Ok(())
+            }
             Intent::Resize { bytes } => {
                 let Some(hidden) = &self.backings.hidden else { return Ok(()) };
                 if let Err(errno) = self.os.resize(hidden, ByteLen(bytes)) {
@@ -108,13 +123,15 @@ impl<O: Os> Broker<O> {
         }
     }
 
-    /// Takes a name from the file of an object, if it is that file's.
-    fn unlink(&mut self, object: ObjectId, name: &Name) -> Result<()> {
+    /// Takes a name from the file of an object, if it is that file's. `ENOENT` where this is done for the first time and it
+    /// is not: another program was quicker.
+    fn unlink(&mut self, object: ObjectId, name: &Name, first: bool) -> Result<()> {
         let Some((hidden, stored)) = self.backings.in_hidden(object) else { return Ok(()) };
-        if self.os.named(hidden, name)? == Some(stored.identity) {
-            self.os.unlink(hidden, name)?;
+        match self.os.named(hidden, name)? {
+            Some(identity) if identity == stored.identity => self.os.unlink(hidden, name),
+            _ if first => Err(Errno::ENOENT),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Renames the file of an object, unless it has its new name already. One of the two that are affected may lie

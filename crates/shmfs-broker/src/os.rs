@@ -5,6 +5,7 @@
 //!
 //! Owns: the words. Leaves to others: their meaning (`linux`, and the simulator's world).
 
+use crate::door::Door;
 use crate::source::Source;
 use shmfs_abi::{
     Backing, ByteLen, ClientId, Cred, Errno, Gid, Name, ObjectId, OpenFlags, Pid, Slot, Time, Uid,
@@ -55,6 +56,8 @@ pub struct Peeked<Fd> {
 pub struct Closed {
     /// Of these files a description has gone.
     pub watches: Vec<WatchId>,
+    /// Names that are gone from the root of the hidden tmpfs.
+    pub gone: Vec<Name>,
     /// Notices were lost: any file's may have.
     pub overflow: bool,
 }
@@ -186,6 +189,64 @@ pub trait Os {
     fn sweep(&mut self, _last: ObjectId) {}
     /// Lets a file on a disk have at least this size, with room for every page of it.
     fn allocate(&mut self, _fd: &Self::Fd, _size: ByteLen) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// The mount of the hidden tmpfs, for somebody who attaches it.
+    fn tree(&mut self, _hidden: &Self::Fd) -> Result<Self::Fd> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Lets everybody make names in the root of the hidden tmpfs, and take away their own.
+    fn open_to_all(&mut self, _hidden: &Self::Fd) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Opens the regular file that has this name; nothing where it is no regular file, or none. The description need not be
+    /// for writing, and no link is followed.
+    fn take_in(&mut self, _hidden: &Self::Fd, _name: &Name) -> Result<Option<Self::Fd>> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// What has this name, whatever it is; no link is followed. `ENOENT` where nothing has.
+    fn entry(&self, _hidden: &Self::Fd, _name: &Name) -> Result<Facts> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// With what an open of this name fails that makes nothing, follows no link and waits for nobody; nothing where it
+    /// would not. Of the flags only the access counts.
+    fn attempt(&self, _hidden: &Self::Fd, _name: &Name, _flags: OpenFlags) -> Option<Errno> {
+        Some(Errno::EOPNOTSUPP)
+    }
+    /// The regular files in the root, with their inode numbers; at most so many, and whether these were all.
+    fn entries(&self, _hidden: &Self::Fd, _most: usize) -> Result<(Vec<(Name, u64)>, bool)> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Tells from now on when a name is gone from the root.
+    fn watch_names(&mut self, _hidden: &Self::Fd) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// What the hidden tmpfs holds, in bytes.
+    fn holds(&self, _hidden: &Self::Fd) -> Result<ByteLen> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Whether this is a connection of FUSE.
+    fn is_device(&self, _fd: &Self::Fd) -> bool {
+        false
+    }
+    /// The file in which a mount's door remembers.
+    fn door_state(&mut self) -> Result<Self::Fd> {
+        Err(Errno::EOPNOTSUPP)
+    }
+    /// Numbers that such a file names.
+    fn kept_by_door(&self, _state: &Self::Fd) -> Vec<i32> {
+        Vec::new()
+    }
+    /// Opens a mount's door.
+    fn open_door(
+        &mut self,
+        _device: &Self::Fd,
+        _state: &Self::Fd,
+        _hidden: &Self::Fd,
+        _resumed: bool,
+    ) -> Result<Box<dyn Door>> {
         Err(Errno::EOPNOTSUPP)
     }
 

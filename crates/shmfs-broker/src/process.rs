@@ -2,6 +2,7 @@
 
 use crate::broker::{Broker, End};
 use crate::directory;
+use crate::door::DoorMaker;
 use crate::found::{Config, found};
 use crate::linux::{Linux, MappedPages};
 use crate::recover::Surroundings;
@@ -29,17 +30,22 @@ impl Broker<Linux> {
         Broker::recover(linux()?, founded.pages, surroundings)
     }
 
-    /// Begins as the broker of a keeper: the journal lies under this number of the table that both share.
+    /// Begins as the broker of a keeper: the journal lies under this number of the table that both share. Without `door`
+    /// it serves no mount.
     ///
     /// # Errors
     /// As [`Broker::recover`].
-    pub fn go_on(journal: i32, surroundings: Surroundings<OwnedFd>) -> Result<Broker<Linux>, StartError> {
+    pub fn go_on(
+        journal: i32,
+        surroundings: Surroundings<OwnedFd>,
+        door: Option<DoorMaker>,
+    ) -> Result<Broker<Linux>, StartError> {
         let pages = MappedPages::borrow(journal).map_err(StartError::kernel("the journal"))?;
         let mut surroundings = surroundings;
         if let Some(keep) = &mut surroundings.keep {
             keep.extend([journal, pages.number()]);
         }
-        Broker::recover(linux()?, pages, surroundings)
+        Broker::recover(linux()?.with_door(door), pages, surroundings)
     }
 
     /// Serves until the store's lifetime ends, without a keeper; then its directory goes.
@@ -73,6 +79,7 @@ impl Broker<Linux> {
         let all = store.into_iter().chain(clients).chain(leaving).chain(connections).chain(writers).flatten();
         let mut numbers: Vec<i32> = all.chain(self.backings.fds()).map(AsRawFd::as_raw_fd).collect();
         numbers.push(self.journal.pages().number());
+        numbers.extend(self.door_numbers());
         numbers
     }
 }

@@ -15,11 +15,12 @@ use crate::connection::Connection;
 use crate::doubt::{Doubts, Watched};
 use crate::os::{AttachTable, Os};
 use crate::progress::Interrupted;
+use crate::room::Fitted;
 use crate::source::Source;
-use crate::transaction::{Dirty, Todo};
+use crate::transaction::{Dirty, Todo, is_outrun};
 use crate::writers::Writer;
 use shmfs_abi::sysv::SHM_LOCKED;
-use shmfs_abi::{Call, Errno, Name, ObjectId, Pid};
+use shmfs_abi::{Call, Errno, Kind, Name, ObjectId, Pid};
 use shmfs_core::{Namespace, ObjectImage, PlaceImage};
 use shmfs_journal::state::{self, Word};
 use shmfs_journal::{
@@ -70,8 +71,11 @@ impl<O: Os> Broker<O> {
         let (journal, records) = Journal::open(pages).map_err(StartError::Journal)?;
         let mut records = Records::sorted(records);
         let record = records.store.take().ok_or(StartError::Damaged("it has no store"))?;
+        // A mount whose state is gone is lost, the store is not.
+        let door_state = adopted(&mut os, record.door_state).unwrap_or_default().map(ManuallyDrop::new);
         if let Some(keep) = surroundings.keep {
-            let known = records.numbers(&record, keep);
+            let mut known = records.numbers(&record, keep);
+            known.extend(door_state.iter().flat_map(|state| os.kept_by_door(state)));
             os.close_others(&known);
         }
         if !record.state.is_empty() {
@@ -107,6 +111,10 @@ impl<O: Os> Broker<O> {
             writers: HashMap::new(),
             leaving: BTreeMap::new(),
             touched: BTreeSet::new(),
+            mounted: None,
+            fitted: Fitted::default(),
+            failed: None,
+            catching_up: true,
             dirty: Dirty::default(),
             todo: Vec::new(),
             closing: Vec::new(),
@@ -133,6 +141,8 @@ impl<O: Os> Broker<O> {
         let last = ObjectId(broker.record.image.numbers.0);
         broker.os.sweep(last);
         broker.take_over(&records)?;
+        let door_state = door_state.map(ManuallyDrop::into_inner);
+        broker.take_over_door(door_state).map_err(StartError::kernel("the mount's door"))?;
         broker.catch_up(records.intents).map_err(|error| StartError::Run(Box::new(error)))?;
         Ok(ManuallyDrop::into_inner(broker))
     }
@@ -249,9 +259,20 @@ impl<O: Os> Broker<O> {
         Ok(())
     }
 
+    /// Whether this gives a semaphore its name: its ticket is used up, whatever comes of it.
+    fn publishes(&self, todo: &[Todo]) -> bool {
+        todo.iter().any(|todo| match todo {
+            Todo::Do { intent: Intent::Link { object, .. }, .. } => {
+                self.namespace.object_image(*object).is_some_and(|image| image.kind == Kind::Semaphore)
+            }
+            _ => false,
+        })
+    }
+
     /// Does what the broker before this one had still to do, and asks what it may have heard.
     fn catch_up(&mut self, intents: BTreeMap<u32, Intent>) -> Result<(), crate::RunError> {
         let todo: Vec<_> = intents.into_values().map(|intent| Todo::Do { intent, asked: true }).collect();
+        let publishes = self.publishes(&todo);
         let mut failure = self.carry_out_todo(&todo);
         for (ticket, object, name) in self.namespace.pending_links() {
             let link = Todo::Do { intent: Intent::Link { ticket, object, name }, asked: true };
@@ -261,10 +282,16 @@ impl<O: Os> Broker<O> {
             // They were those of the call that the broker before this one was serving.
             Some(errno) => {
                 let (connection, sequence) = self.busy;
-                self.refuse_kept(connection, sequence, errno);
+                if self.record.open && is_outrun(errno) && !publishes {
+                    // Another program was quicker: the call, which still waits, is made once more.
+                    self.forget_kept(connection, sequence);
+                } else {
+                    self.refuse_kept(connection, sequence, errno);
+                }
             }
             None => drop(self.done()),
         }
+        self.catching_up = false;
         for (slot, object) in self.namespace.marked() {
             self.clients.values().for_each(|client| client.table.mark_removed(slot, object));
         }
@@ -276,6 +303,7 @@ impl<O: Os> Broker<O> {
         self.settle_deaths();
         self.reap();
         self.watch_all_users();
+        self.watch_names();
         self.look_at_edits();
         self.conclude(None)?;
         // Before anybody else is served, whose answer would be written down over this one.
@@ -308,6 +336,7 @@ impl Records {
     fn numbers(&self, store: &StoreRecord, keep: BTreeSet<i32>) -> BTreeSet<i32> {
         let mut known = keep;
         known.extend([store.listener, store.hidden, store.hold, store.state_lock]);
+        known.extend([store.device, store.door_state]);
         known.extend(self.objects.iter().map(|object| object.fd));
         known.extend(self.clients.iter().flat_map(|client| [client.table, client.pidfd]));
         known.extend(self.connections.iter().map(|connection| connection.socket));
@@ -349,7 +378,7 @@ impl Records {
 }
 
 /// Whether the next attempt may go better: nothing is lost then.
-fn is_passing(errno: Errno) -> bool {
+pub(crate) fn is_passing(errno: Errno) -> bool {
     matches!(errno, Errno::ENOMEM | Errno::ENOSPC | Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN)
 }
 

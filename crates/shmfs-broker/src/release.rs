@@ -12,7 +12,8 @@ use shmfs_journal::Answered;
 impl<O: Os> Broker<O> {
     /// Lets an object go if nobody else holds it, or as soon as nobody does.
     pub(crate) fn release(&mut self, object: ObjectId) {
-        if self.held.contains_key(&object) {
+        // In a store that is open it may have a name again.
+        if self.held.contains_key(&object) || !self.namespace.is_unfindable(object) {
             return;
         }
         // `shm_destroy`, ipc/shm.c: a lock ends with the segment.

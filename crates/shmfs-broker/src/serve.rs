@@ -7,11 +7,15 @@ use crate::RunError;
 use crate::answer::{Outcome, Outgoing};
 use crate::broker::Broker;
 use crate::os::{AttachTable, Os, Peeked};
-use crate::transaction::Answering;
-use shmfs_abi::Errno;
+use crate::strangers;
+use crate::transaction::{Answering, is_outrun};
 use shmfs_abi::limits::MESSAGE_BYTES;
+use shmfs_abi::{Call, Errno};
 use shmfs_journal::{Answered, ConnectionId, Role};
 use shmfs_wire::{Refused, Request, Response};
+
+/// How often other programs may be quicker than one call, before it fails.
+const OUTRUNS: u32 = 8;
 
 impl<O: Os> Broker<O> {
     /// Serves one message of a connection that has something to read.
@@ -88,12 +92,7 @@ impl<O: Os> Broker<O> {
         };
         match outcome {
             Outcome::Say(response) => {
-                let keep = matches!(request, Request::Call(_));
-                let recipe = if keep { out.recipe() } else { None };
-                let mut answering = Answering { connection: id, sequence, response, recipe };
-                if self.conclude(Some(&mut answering))?.is_some() {
-                    out = Outgoing::none();
-                }
+                let answering = self.settle_answer(id, &request, (sequence, response), &mut out)?;
                 if let Some(answered) = answering.kept() {
                     self.begin_answer(&answered);
                 }
@@ -108,6 +107,40 @@ impl<O: Os> Broker<O> {
             Outcome::Replace => {}
         }
         Ok(())
+    }
+
+    /// Commits what a request has changed. In a store that is open another program may be quicker in between: then the
+    /// call is made once more, on what there is by then.
+    fn settle_answer(
+        &mut self,
+        id: ConnectionId,
+        request: &Request,
+        (sequence, response): (u64, Response),
+        out: &mut Outgoing<O>,
+    ) -> Result<Answering, RunError> {
+        let (mut response, mut tries) = (response, OUTRUNS);
+        loop {
+            let keep = matches!(request, Request::Call(_));
+            let recipe = if keep { out.recipe() } else { None };
+            let named = |call: &Call| strangers::names(call)[0].is_some();
+            let cred = self.connections.get(&id).and_then(|connection| connection.cred);
+            let again = match (request, cred) {
+                (Request::Call(call), Some(cred)) if self.record.open && tries > 0 && named(call) => {
+                    Some((*call, cred))
+                }
+                _ => None,
+            };
+            let mut answering =
+                Answering { connection: id, sequence, response, recipe, again: again.is_some() };
+            let Some(errno) = self.conclude(Some(&mut answering))? else { return Ok(answering) };
+            *out = Outgoing::none();
+            let Some((call, cred)) = again.filter(|_| is_outrun(errno)) else { return Ok(answering) };
+            tries -= 1;
+            match self.answer_call(id, &cred, (call, sequence), None, out) {
+                Outcome::Say(said) => response = said,
+                _ => return Ok(answering),
+            }
+        }
     }
 
     fn answer(

@@ -72,6 +72,7 @@ impl<O: Os> Broker<O> {
             // Without it the client asks for it when it needs it.
             let given = self.os.root(hidden).and_then(|root| out.carry(root));
             let _ = given.inspect_err(|errno| tracing::warn!(errno = errno.name(), "no root for a client"));
+            self.share();
         }
         let (client, cookie) = known.unwrap_or_default();
         let tmpfs_dev = self.backings.posix_dev();

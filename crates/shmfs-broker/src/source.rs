@@ -16,6 +16,8 @@ pub enum Source {
     Stop,
     /// The keeper's pidfd.
     Keeper,
+    /// The connection of the store's mount.
+    Door,
     /// A connection.
     Connection(ConnectionId),
     /// A client's pidfd.
@@ -34,6 +36,7 @@ impl Source {
             Source::Hold => 8,
             Source::Stop => 12,
             Source::Keeper => 16,
+            Source::Door => 20,
             Source::Connection(id) => id.0 << 2 | 1,
             Source::Process(client) => client.0 << 2 | 2,
             Source::Writer(writer) => writer << 2 | 3,
@@ -48,6 +51,7 @@ impl Source {
             (0, 8) => Some(Source::Hold),
             (0, 12) => Some(Source::Stop),
             (0, 16) => Some(Source::Keeper),
+            (0, 20) => Some(Source::Door),
             (1, _) => Some(Source::Connection(ConnectionId(number >> 2))),
             (2, _) => Some(Source::Process(ClientId(number >> 2))),
             (3, _) => Some(Source::Writer(number >> 2)),
@@ -68,6 +72,7 @@ mod tests {
             Source::Hold,
             Source::Stop,
             Source::Keeper,
+            Source::Door,
             Source::Connection(ConnectionId(0)),
             Source::Connection(ConnectionId(u64::MAX >> 2)),
             Source::Process(ClientId(7)),
@@ -75,6 +80,6 @@ mod tests {
         ] {
             assert_eq!(Source::from_number(source.number()), Some(source));
         }
-        assert_eq!(Source::from_number(20), None);
+        assert_eq!(Source::from_number(24), None);
     }
 }

@@ -26,11 +26,13 @@ pub(crate) struct Dirty {
     pub(crate) clients: BTreeSet<ClientId>,
     pub(crate) connections: BTreeSet<ConnectionId>,
     pub(crate) writers: BTreeSet<u64>,
+    /// The store itself, besides its image and its counters.
+    pub(crate) store: bool,
 }
 
 impl Dirty {
     fn is_empty(&self) -> bool {
-        self.clients.is_empty() && self.connections.is_empty() && self.writers.is_empty()
+        self.clients.is_empty() && self.connections.is_empty() && self.writers.is_empty() && !self.store
     }
 }
 
@@ -44,6 +46,17 @@ pub(crate) enum Todo {
     Release(ObjectId),
 }
 
+impl Todo {
+    /// Whether names in the hidden tmpfs are others afterwards.
+    pub(crate) fn changes_names(&self) -> bool {
+        let Todo::Do { intent, .. } = self else { return false };
+        matches!(
+            intent,
+            Intent::Link { .. } | Intent::Unlink { .. } | Intent::Rename { .. } | Intent::LinkName { .. }
+        )
+    }
+}
+
 /// An answer on its way.
 pub(crate) struct Answering {
     pub(crate) connection: ConnectionId,
@@ -51,6 +64,13 @@ pub(crate) struct Answering {
     pub(crate) response: Response,
     /// How to make its descriptors again; nothing where the call is simply repeated.
     pub(crate) recipe: Option<[Option<(ObjectId, OpenFlags)>; MESSAGE_FDS]>,
+    /// Whether the call is made once more where another program was quicker: then no answer is kept.
+    pub(crate) again: bool,
+}
+
+/// Whether a change of a name failed because another program was quicker.
+pub(crate) fn is_outrun(errno: Errno) -> bool {
+    matches!(errno, Errno::EEXIST | Errno::ENOENT)
 }
 
 impl Answering {
@@ -75,6 +95,9 @@ impl<O: Os> Broker<O> {
             let changes = self.namespace.take_changes();
             let store = self.store_changed();
             if changes.is_empty() && !store && self.dirty.is_empty() && self.todo.is_empty() && !behind {
+                if let Err(errno) = self.fit_tree() {
+                    tracing::debug!(errno = errno.name(), "the hidden tmpfs holds more than it should");
+                }
                 return Ok(failed);
             }
             if let Some(answering) = answering.as_deref()
@@ -93,6 +116,11 @@ impl<O: Os> Broker<O> {
                 behind = !self.done();
             }
             if let (Some(errno), Some(answering)) = (failure, answering.as_deref_mut()) {
+                if answering.again && is_outrun(errno) {
+                    self.forget_answer(answering.connection);
+                    failed = Some(errno);
+                    continue;
+                }
                 answering.response =
                     Response::Refused(Refused::new(errno, "the kernel refused what the call needs"));
                 answering.recipe = Some([None; MESSAGE_FDS]);
@@ -138,17 +166,46 @@ impl<O: Os> Broker<O> {
         }
     }
 
-    /// A call is refused, whose answer was kept before it was seen that it cannot be done.
-    pub(crate) fn refuse_kept(&mut self, connection: ConnectionId, sequence: u64, errno: Errno) {
-        let Some(known) = self.connections.get(&connection) else { return };
+    /// No answer is kept for this caller any more.
+    pub(crate) fn forget_answer(&mut self, connection: ConnectionId) {
+        let Some(known) = self.connections.get_mut(&connection) else { return };
+        match known.role {
+            Role::Client(id) => {
+                if let Some(client) = self.clients.get_mut(&id) {
+                    client.answered = None;
+                    self.dirty.clients.insert(id);
+                }
+            }
+            Role::Visitor => {
+                known.answered = None;
+                self.dirty.connections.insert(connection);
+            }
+            Role::Stranger | Role::Unborn(_) => {}
+        }
+    }
+
+    /// The same, where the answer that is kept is to this call.
+    pub(crate) fn forget_kept(&mut self, connection: ConnectionId, sequence: u64) {
+        if self.keeps(connection, sequence) {
+            self.forget_answer(connection);
+        }
+    }
+
+    fn keeps(&self, connection: ConnectionId, sequence: u64) -> bool {
+        let Some(known) = self.connections.get(&connection) else { return false };
         let kept = match known.client() {
             Some(client) => self.clients.get(&client).and_then(|client| client.answered.as_ref()),
             None => known.answered.as_ref(),
         };
-        if kept.is_some_and(|kept| kept.sequence == sequence) {
+        kept.is_some_and(|kept| kept.sequence == sequence)
+    }
+
+    /// A call is refused, whose answer was kept before it was seen that it cannot be done.
+    pub(crate) fn refuse_kept(&mut self, connection: ConnectionId, sequence: u64, errno: Errno) {
+        if self.keeps(connection, sequence) {
             let refused = Refused::new(errno, "the kernel refused what the call needs");
             let (response, recipe) = (Response::Refused(refused), Some([None; MESSAGE_FDS]));
-            self.keep_answer(&Answering { connection, sequence, response, recipe });
+            self.keep_answer(&Answering { connection, sequence, response, recipe, again: false });
         }
     }
 
@@ -185,7 +242,7 @@ impl<O: Os> Broker<O> {
         for (index, intent) in (0..).zip(intents.chain(self.behind.values().copied())) {
             self.journal.put(&Record::Intent(index, intent))?;
         }
-        if self.journal.is_dirty() || self.store_changed() {
+        if std::mem::take(&mut self.dirty.store) || self.journal.is_dirty() || self.store_changed() {
             self.record.image = self.namespace.image();
             self.journal.put(&Record::Store(self.record.clone()))?;
             self.journal.commit();

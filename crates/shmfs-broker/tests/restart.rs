@@ -135,7 +135,7 @@ fn serve(journal: i32) -> Pid {
             let surroundings =
                 Surroundings { pid: process::pid(), stop: None, keeper: None, keep: Some(BTreeSet::new()) };
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let broker = Broker::go_on(journal, surroundings).unwrap();
+                let broker = Broker::go_on(journal, surroundings, None).unwrap();
                 assert_eq!(std::mem::ManuallyDrop::new(broker).run().unwrap(), End::Over);
             }));
             child::exit(i32::from(ended.is_err()))

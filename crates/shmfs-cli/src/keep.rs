@@ -134,7 +134,7 @@ fn serve(surroundings: Surroundings, arguments: &[OsString]) -> i32 {
         keeper: Some((keeper, keeper_end)),
         keep: Some(keep),
     };
-    let mut broker = match Broker::go_on(journal, surroundings) {
+    let mut broker = match Broker::go_on(journal, surroundings, Some(shmfs_fuse::DOOR)) {
         Ok(broker) => ManuallyDrop::new(broker),
         Err(error) => {
             tracing::error!(%error, "the broker cannot begin");

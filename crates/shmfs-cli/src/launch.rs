@@ -11,12 +11,13 @@ use crate::failure::{Failure, RUN_FAILED};
 use crate::keep::Charge;
 use crate::preload::{self, ENV_PRELOAD};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use shmfs_abi::store::{ENV_STORE, ENV_TOKEN, PID_FILE, Token};
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, PipeWriter, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -64,6 +65,8 @@ pub(crate) enum Ends {
     WithLastClient,
     /// When the hold has ended.
     WithCommand,
+    /// When it is unmounted and no client is left.
+    WhenUnmounted,
 }
 
 /// A store that is ready.
@@ -82,7 +85,7 @@ pub(crate) fn launch(order: Order<'_>) -> Result<Launched, Failure> {
     let mut command = command(&order);
     command.stdout(ready);
     let hold = match order.ends {
-        Ends::WhenTold => {
+        Ends::WhenTold | Ends::WhenUnmounted => {
             command.stdin(Stdio::null());
             None
         }
@@ -145,6 +148,9 @@ fn command(order: &Order<'_>) -> Command {
         Ends::WithCommand => {
             command.args(["--hold", "--kill"]);
         }
+        Ends::WhenUnmounted => {
+            command.args(["--until-unmounted", "--log", "info"]);
+        }
     }
     command
 }
@@ -177,6 +183,15 @@ impl Launched {
         self.child.try_wait().ok().flatten()
     }
 
+    /// Ends the store, which nobody has used.
+    pub(crate) fn end(mut self) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended, which is what is wanted.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        drop(self.child.wait());
+    }
+
     /// Lets go of the hold, and waits for the store's end at most `patience`: clients may keep it.
     pub(crate) fn release(mut self, patience: Duration) {
         drop(self.hold.take());
@@ -190,6 +205,18 @@ impl Launched {
         }
         drop(self.child.try_wait());
     }
+}
+
+/// The log of a store that runs in the background: beside its directory, which goes with the store.
+pub(crate) fn log_file(dir: &Path) -> Result<fs::File, Failure> {
+    let path = dir.with_added_extension("log");
+    let opened = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+    opened.map_err(|error| Failure::new(format!("cannot write the log {}: {error}", path.display())))
+}
+
+/// Whether a process keeps the store in `dir`.
+pub(crate) fn is_kept(dir: &Path) -> bool {
+    keeper(dir).is_some()
 }
 
 /// The process that keeps the store in `dir`; nothing if none does.

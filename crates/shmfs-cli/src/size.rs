@@ -84,10 +84,15 @@ pub(crate) fn or_half_of_ram(given: Option<u64>) -> Result<u64, Failure> {
 
 /// In whole pages.
 fn half_of_ram() -> Option<u64> {
+    Some(ram()? / 2 / PAGE_SIZE * PAGE_SIZE)
+}
+
+/// The machine's memory, in bytes.
+pub(crate) fn ram() -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
     let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib.checked_mul(512)? / PAGE_SIZE * PAGE_SIZE)
+    kib.checked_mul(1024)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use shmfs_abi::{Call, Errno, Reply};
 use shmfs_client::Visitor;
 use shmfs_wire::Refused;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -43,6 +43,15 @@ impl Visit {
     /// Asks the store for what may come with a descriptor, or be refused for a reason that matters here.
     pub(crate) fn ask(&mut self, call: Call) -> Result<(Reply, Option<OwnedFd>), Box<Refused>> {
         self.visitor.call(call).map_err(Box::new)
+    }
+
+    /// The same, with a descriptor.
+    pub(crate) fn ask_with(
+        &mut self,
+        call: Call,
+        fd: BorrowedFd<'_>,
+    ) -> Result<(Reply, Option<OwnedFd>), Box<Refused>> {
+        self.visitor.call_with(call, fd).map_err(Box::new)
     }
 
     /// Goes to the store in `dir`.

@@ -64,12 +64,16 @@ fn help_of_each_command() {
     assert_data_eq!(transcript(&["df", "--help"]), file!["snapshots/help-df.txt"]);
     assert_data_eq!(transcript(&["snapshot", "--help"]), file!["snapshots/help-snapshot.txt"]);
     assert_data_eq!(transcript(&["restore", "--help"]), file!["snapshots/help-restore.txt"]);
+    assert_data_eq!(transcript(&["mount", "--help"]), file!["snapshots/help-mount.txt"]);
+    assert_data_eq!(transcript(&["umount", "--help"]), file!["snapshots/help-umount.txt"]);
     assert_data_eq!(transcript(&["completions", "--help"]), file!["snapshots/help-completions.txt"]);
 }
 
 #[test]
 fn help_fits_80_columns() {
-    for command in ["run", "daemon", "ls", "stat", "rm", "df", "snapshot", "restore", "completions"] {
+    for command in
+        ["run", "daemon", "ls", "stat", "rm", "df", "snapshot", "restore", "mount", "umount", "completions"]
+    {
         let text = transcript(&[command, "--help"]);
         let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
         assert!(long.is_empty(), "{command}: {long:#?}");
@@ -128,6 +132,41 @@ error: invalid value '0' for '--key <KEY>': 0 is no key (IPC_PRIVATE); remove th
 
 For more information, try '--help'.
 [exit 2]
+
+"#]]
+    );
+}
+
+#[test]
+fn options_that_are_not_served_are_refused_by_name() {
+    let refused = [
+        (&["mount", "-o", "size=1m,mpol=local", "/tmp"][..], "shm: the option `mpol=local` is refused: [..]"),
+        (&["mount", "-o", "huge=sometimes", "/tmp"], "shm: the option `huge=sometimes` is refused: [..]"),
+        (&["mount", "-o", "nr_inodes", "/tmp"], "shm: the option `nr_inodes` is refused: it needs a value"),
+        (&["mount", "-o", "noswap=1", "/tmp"], "shm: the option `noswap=1` is refused: it takes no value"),
+    ];
+    for (args, message) in refused {
+        assert_data_eq!(transcript(args), format!("{message}\nhint: [..]\n[exit 2]\n"));
+    }
+    assert_data_eq!(
+        transcript(&["mount", "-o", "size=1m"]),
+        str![[r#"
+error: the following required arguments were not provided:
+  <DIR>
+
+Usage: shm mount --options <OPTIONS> <DIR>
+
+For more information, try '--help'.
+[exit 2]
+
+"#]]
+    );
+    assert_data_eq!(
+        transcript(&["umount", "/no/such/place"]),
+        str![[r#"
+shm: nothing is mounted at /no/such/place
+hint: `shm mount` lists the mounts of stores
+[exit 1]
 
 "#]]
     );

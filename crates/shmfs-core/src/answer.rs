@@ -108,6 +108,17 @@ pub enum Event {
     Unheld { object: ObjectId },
     /// Nobody uses this orphan (`Namespace::orphans`): it goes, as by `unlink` of each name or by `IPC_RMID`.
     Reaped { object: ObjectId },
+    /// A file that is no object yet has this name in the root of the hidden tmpfs, where other programs change names: it
+    /// becomes the object that [`Namespace::next_object`](crate::Namespace::next_object) says.
+    Found { object: ObjectId, name: Name, facts: Facts, uid: Uid, gid: Gid, mode: u32, created: Time },
+    /// The file of this object has this name, which nothing has.
+    Named { object: ObjectId, name: Name },
+    /// This name shows no file any more, or one that is no object, or another object's.
+    Gone { name: Name },
+    /// The root of the hidden tmpfs belongs to these, and has this mode.
+    Rooted { uid: Uid, gid: Gid, mode: u32 },
+    /// What lies in the hidden tmpfs besides the objects.
+    Tree { size: ByteLen },
     /// A process ended with `count` attaches of this segment. Has no effects: a [`Event::Counted`] is to
     /// follow, which may destroy the segment.
     Died { slot: Slot, object: ObjectId, pid: Pid, count: u32 },

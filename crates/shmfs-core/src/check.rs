@@ -1,5 +1,6 @@
 //! The invariants of the engine, each in words.
 
+use crate::account::Lies;
 use crate::image::Damage;
 use crate::namespace::{Namespace, Pending};
 use crate::object::{Object, Place};
@@ -35,6 +36,9 @@ impl Namespace {
         let account = &self.objects.account;
         let charged: u128 = self.objects.iter().map(|(_, object)| u128::from(object.charged.0)).sum();
         ensure(charged == account.sum(), "the charges do not sum up")?;
+        let outside = self.objects.iter().filter(|(_, object)| self.objects.lies(object) == Lies::Outside);
+        let outside: u128 = outside.map(|(_, object)| u128::from(object.charged.0)).sum();
+        ensure(outside == account.outside_sum(), "the charges elsewhere do not sum up")?;
         ensure(account.peak() >= account.used(), "more is charged than ever was")
     }
 

@@ -23,6 +23,7 @@ mod object;
 mod perm;
 mod reap;
 mod settle;
+mod strangers;
 mod want;
 
 pub use answer::{Answer, Effect, Event, Facts};

@@ -127,6 +127,7 @@ impl Namespace {
             used: self.objects.account.used().bytes(),
             peak: self.objects.account.peak().bytes(),
             allocated: ByteLen(allocated.fold(0, u64::saturating_add)),
+            tree: self.objects.account.tree().bytes(),
             backing: self.posix,
             sysv: 0,
             posix: 0,

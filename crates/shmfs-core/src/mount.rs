@@ -1,6 +1,8 @@
 //! The mount `shm`: the root directory in which POSIX names live, as /dev/shm is.
 //!
-//! Owns: the root directory, its owner, its mode 1777, its names.
+//! Its mode is 1777, until somebody changes that through a mount of the store.
+//!
+//! Owns: the root directory, its owner and mode, its names.
 //! Leaves to others: the limit in bytes (`account`), the objects (`object`).
 //! Not done: a limit of its own, directories, other mounts.
 
@@ -8,7 +10,7 @@ use crate::dentry::Directory;
 use crate::inode::Inode;
 use crate::object::{Objects, Place};
 use crate::perm::{self, Rights};
-use shmfs_abi::{Cred, Errno, Gid, Name, ObjectId, Pid, Result, Time, Uid, refuse};
+use shmfs_abi::{Caps, Cred, Errno, Gid, Name, ObjectId, Pid, Result, Time, Uid, refuse};
 
 /// `S_ISVTX`: what others own cannot be taken away.
 const STICKY: u32 = 0o1000;
@@ -19,6 +21,8 @@ const OTHERS_WRITE: u32 = 0o002;
 /// One tmpfs instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Mount {
+    /// Whose the store is.
+    owner: (Uid, Gid),
     root: Inode,
     /// The root's names.
     pub(crate) names: Directory,
@@ -36,12 +40,36 @@ impl Mount {
     ) -> Mount {
         let creator = Pid::default();
         let root = Inode { uid, gid, mode: 0o1777, links: 2, creator, created: boot, orphaned: false };
-        Mount { root, names: Directory::default(), protected_regular, protected_hardlinks }
+        let (owner, names) = ((uid, gid), Directory::default());
+        Mount { owner, root, names, protected_regular, protected_hardlinks }
     }
 
-    /// Who owns the root directory.
+    /// Whose the store is. The root directory may be given to somebody else.
     pub(crate) fn owner(&self) -> (Uid, Gid) {
-        (self.root.uid, self.root.gid)
+        self.owner
+    }
+
+    /// The root directory belongs to somebody else, or has another mode.
+    pub(crate) fn rooted(&mut self, uid: Uid, gid: Gid, mode: u32) {
+        (self.root.uid, self.root.gid, self.root.mode) = (uid, gid, mode & 0o7777);
+    }
+
+    /// Refuses who may not look a name up (`may_lookup`, fs/namei.c).
+    pub(crate) fn allow_search(&self, caller: &Cred) -> Result<()> {
+        self.allow(caller, Rights::EXEC)
+    }
+
+    /// Refuses who may change no name (`may_create`, `may_delete`, fs/namei.c).
+    pub(crate) fn allow_change(&self, caller: &Cred) -> Result<()> {
+        self.allow(caller, Rights::WRITE | Rights::EXEC)
+    }
+
+    fn allow(&self, caller: &Cred, asked: Rights) -> Result<()> {
+        let searches = asked == Rights::EXEC && caller.caps.contains(Caps::DAC_READ_SEARCH);
+        if searches || perm::file_allows(&self.root, caller, asked) {
+            return Ok(());
+        }
+        refuse(Errno::EACCES, "the mode of the root directory does not give this right")
     }
 
     /// When the store began.
@@ -86,6 +114,6 @@ impl Mount {
 
     /// Whether the caller may take this file's name away (`__check_sticky`, fs/namei.c).
     pub(crate) fn may_delete(&self, inode: &Inode, caller: &Cred) -> bool {
-        perm::file_owns(inode, caller) || caller.uid == self.root.uid
+        self.root.mode & STICKY == 0 || perm::file_owns(inode, caller) || caller.uid == self.root.uid
     }
 }

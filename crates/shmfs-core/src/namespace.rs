@@ -82,7 +82,11 @@ impl Namespace {
     /// An empty store.
     pub fn new(config: Config) -> Namespace {
         Namespace {
-            objects: Objects::new(Account::new(config.size), config.sparse),
+            objects: Objects::new(
+                Account::new(config.size),
+                config.sparse,
+                config.posix == Backing::TmpfsFile,
+            ),
             segments: Segments::new(config.limits),
             mount: Mount::new(
                 config.owner,
@@ -175,6 +179,8 @@ impl Namespace {
                 }
                 Ok(Answer::done())
             }
+            Call::Mount { .. } => self.may_open(caller, Reply::Done),
+            Call::Tree => self.may_open(caller, Reply::Tree),
             Call::Reserve { object, size } => self.reserve(object, size, now),
             Call::Settle { object } => {
                 self.objects.settle(object);
@@ -284,6 +290,17 @@ impl Namespace {
         Ok(Answer::new(Reply::Done, effects))
     }
 
+    /// Whether the tree of a store's files may be given to other programs.
+    fn may_open(&self, caller: &Cred, reply: Reply) -> Result<Answer> {
+        if !self.is_administrator(caller) {
+            return refuse(Errno::EPERM, "only the store's owner and root may mount it");
+        }
+        if self.posix != Backing::TmpfsFile {
+            return refuse(Errno::EOPNOTSUPP, "the store has no tmpfs of its own: its objects are memfds");
+        }
+        Ok(Answer::new(reply, Vec::new()))
+    }
+
     fn is_administrator(&self, caller: &Cred) -> bool {
         caller.uid == Uid(0) || caller.uid == self.mount.owner().0
     }
@@ -390,6 +407,11 @@ impl Namespace {
             }
             Event::Unheld { object } => return self.unheld(object),
             Event::Reaped { object } => return self.reap(object),
+            Event::Found { .. } => self.found(&event),
+            Event::Named { object, name } => self.also_named(object, name),
+            Event::Gone { name } => return self.name_gone(&name),
+            Event::Rooted { uid, gid, mode } => self.mount.rooted(uid, gid, mode),
+            Event::Tree { size } => self.objects.account.set_tree(size.pages()),
             Event::Forked { slot, parent } => self.segments.forked(slot, parent, now),
             Event::Died { slot, object, pid, .. } => self.segments.died(slot, object, pid, now),
         }

@@ -3,7 +3,7 @@
 //! Owns: every object and what it is charged.
 //! Leaves to others: descriptors and pages (the broker), names (`dentry`), segments (`doors::sysv`).
 
-use crate::account::Account;
+use crate::account::{Account, Lies};
 use crate::inode::Inode;
 use shmfs_abi::{ByteLen, Kind, Lifetime, Name, ObjectId, PageCount, Pid, Result, Slot, Ticket, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,8 @@ pub(crate) struct Objects {
     pub(crate) account: Account,
     /// Whether pages in memory are charged in place of sizes.
     pub(crate) sparse: bool,
+    /// Whether POSIX objects lie in the hidden tmpfs.
+    hidden: bool,
     /// Objects that have changed since changes were taken.
     pub(crate) touched: BTreeSet<ObjectId>,
     /// POSIX objects whose creators have not ended, with these.
@@ -59,8 +61,19 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    pub(crate) fn new(account: Account, sparse: bool) -> Objects {
-        Objects { all: BTreeMap::new(), account, sparse, touched: BTreeSet::new(), creators: BTreeSet::new() }
+    pub(crate) fn new(account: Account, sparse: bool, hidden: bool) -> Objects {
+        let (all, touched, creators) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Objects { all, account, sparse, hidden, touched, creators }
+    }
+
+    /// Where an object's pages lie.
+    pub(crate) fn lies(&self, object: &Object) -> Lies {
+        let posix = matches!(object.kind, Kind::Object | Kind::Semaphore);
+        if self.hidden && posix && object.lifetime != Lifetime::Durable {
+            Lies::Inside
+        } else {
+            Lies::Outside
+        }
     }
 
     /// What a new object of this size is charged: in a sparse store nothing, while there is room at all.
@@ -112,17 +125,16 @@ impl Objects {
     /// Enters an object and charges its size.
     pub(crate) fn enter(&mut self, id: ObjectId, mut object: Object) -> Result<()> {
         self.admit(object.size)?;
-        let pages = self.charge_of(object.size);
-        self.account.charge(pages);
-        object.charged = pages;
+        object.charged = self.charge_of(object.size);
         let former = self.put(id, object);
         assert!(former.is_none(), "an object's number is used twice");
         self.touched.insert(id);
         Ok(())
     }
 
-    /// Puts an object that is charged already among the others.
+    /// Puts an object among the others, and charges what it is to be charged, whatever the limit says.
     pub(crate) fn put(&mut self, id: ObjectId, object: Object) -> Option<Object> {
+        self.account.charge(object.charged, self.lies(&object));
         if object.kind != Kind::Segment && !object.inode.orphaned {
             self.creators.insert((object.inode.creator, id));
         }
@@ -159,8 +171,9 @@ impl Objects {
     /// Charges an object for `pages` from now on, whatever the limit says.
     fn recharge(&mut self, id: ObjectId, pages: PageCount) {
         let Some(object) = self.all.get(&id) else { return };
-        self.account.uncharge(object.charged);
-        self.account.charge(pages);
+        let lies = self.lies(object);
+        self.account.uncharge(object.charged, lies);
+        self.account.charge(pages, lies);
         self.change(id, |object| object.charged = pages);
     }
 
@@ -184,7 +197,7 @@ impl Objects {
     /// Forgets an object and gives its charge back.
     pub(crate) fn remove(&mut self, id: ObjectId) {
         if let Some(object) = self.all.remove(&id) {
-            self.account.uncharge(object.charged);
+            self.account.uncharge(object.charged, self.lies(&object));
             self.creators.remove(&(object.inode.creator, id));
             self.touched.insert(id);
         }

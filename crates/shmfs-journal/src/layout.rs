@@ -16,7 +16,7 @@ use shmfs_abi::PAGE_SIZE;
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"SHMFSJNL");
 
 /// Rises with every change of this layout or of a body.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Bytes of the header.
 pub(crate) const PAGE: usize = PAGE_SIZE as usize;

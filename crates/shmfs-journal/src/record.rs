@@ -103,8 +103,22 @@ pub struct StoreRecord {
     pub kill: bool,
     /// Whether what nobody uses and whose creator has died is removed.
     pub reap: bool,
-    /// The hold has ended.
+    /// The hold has ended, or the mount that the store lives as long as.
     pub command_ended: bool,
+    /// The connection of the store's mount; -1 where it is not mounted.
+    pub device: i32,
+    /// The file in which the mount's door remembers; -1 as above.
+    pub door_state: i32,
+    /// Whether the mount shows segments.
+    pub sysv: bool,
+    /// Whether other programs may change names in the hidden tmpfs: it was mounted, or given away.
+    pub open: bool,
+    /// Whether others than the mount's door reach its files, or ever did.
+    pub shared: bool,
+    /// Whether the tree was given away, so that others reach all of it.
+    pub attached: bool,
+    /// Whether the store ends with its mount.
+    pub until_unmounted: bool,
     pub admission: Admission,
     pub posix_dev: u64,
     pub next_connection: u64,

@@ -163,7 +163,7 @@ fn another_version_is_told_plainly() {
     let mut bytes = samples()[0].bytes.clone();
     bytes[8] = 9;
     let broken = is_journal(&VecPages(bytes.clone())).unwrap_err();
-    assert_eq!(broken, Broken::Version { found: 9, ours: 2 });
+    assert_eq!(broken, Broken::Version { found: 9, ours: 3 });
     assert_eq!(Journal::open(VecPages(bytes)).err(), Some(broken));
     assert!(broken.to_string().contains("layout 9"), "{broken}");
     assert_eq!(is_journal(&VecPages(vec![0; 5000])), Err(Broken::Magic));

@@ -56,6 +56,7 @@ names! {
     Call, name_of_call, ALL_CALLS:
     ShmGet, ShmGetDurable, ShmAttach, ShmDetached, ShmStat, ShmStatIndex, ShmSet, ShmRemove, ShmLock, ShmInfo, Open,
     Want, Anonymous, Fetch, Unlink, Rename, Link, SemOpen, SemPublish, Reserve, Settle, ProcText, ProcWrite, Next, Usage, SetLimits, Replace,
+    Mount, Tree,
 }
 
 names! {

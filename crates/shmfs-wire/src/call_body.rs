@@ -84,6 +84,13 @@ struct RenameBody {
     to: NameText,
 }
 
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct MountBody {
+    sysv: u32,
+    zero: u32,
+}
+
 /// A bit for each limit that changes, in the order of the fields.
 #[derive(FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
@@ -138,6 +145,9 @@ pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
         Call::Usage => sheet.write_empty(op::USAGE),
         // The program's file comes along as a descriptor.
         Call::Replace => sheet.write_empty(op::REPLACE),
+        // The connection's end comes along as a descriptor.
+        Call::Mount { sysv } => sheet.write(op::MOUNT, &MountBody { sysv: u32::from(sysv), zero: 0 }),
+        Call::Tree => sheet.write_empty(op::TREE),
     }
 }
 
@@ -178,6 +188,8 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Call, Malformed> {
         op::NEXT => Ok(Call::Next { after: ObjectId(frame.body()?) }),
         op::USAGE => frame.empty(Call::Usage),
         op::REPLACE => frame.empty(Call::Replace),
+        op::MOUNT => frame.body::<MountBody>()?.call(),
+        op::TREE => frame.empty(Call::Tree),
         op::SHM_LOCK => {
             let IndexBody { index, any } = frame.body()?;
             Ok(Call::ShmLock { shmid: Shmid(index), lock: truth(any, "lock")?, allowance: 0 })
@@ -234,6 +246,13 @@ impl ProcBody {
     fn file(&self) -> Result<ProcFile, Malformed> {
         zero(self.zero == 0, "proc file")?;
         file_of(self.file)
+    }
+}
+
+impl MountBody {
+    fn call(&self) -> Result<Call, Malformed> {
+        zero(self.zero == 0, "mount")?;
+        Ok(Call::Mount { sysv: truth(self.sysv, "sysv")? })
     }
 }
 

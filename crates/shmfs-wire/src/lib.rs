@@ -45,4 +45,4 @@ pub use response::{decode_response, encode_response};
 pub use shmfs_abi::limits::MESSAGE_BYTES;
 
 /// The version of the protocol that this crate speaks.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;

@@ -105,7 +105,9 @@ impl Request {
     /// How many descriptors come with this message.
     pub const fn descriptors(&self) -> usize {
         match self {
-            Request::Call(Call::Reserve { .. } | Call::Settle { .. } | Call::Replace) => 1,
+            Request::Call(
+                Call::Reserve { .. } | Call::Settle { .. } | Call::Replace | Call::Mount { .. },
+            ) => 1,
             Request::Hello(_) | Request::Fork | Request::Born | Request::Call(_) => 0,
         }
     }

@@ -33,6 +33,8 @@ pub(crate) const SHM_GET_DURABLE: u16 = 39;
 pub(crate) const WANT: u16 = 40;
 pub(crate) const ANONYMOUS: u16 = 41;
 pub(crate) const FETCH: u16 = 42;
+pub(crate) const MOUNT: u16 = 43;
+pub(crate) const TREE: u16 = 44;
 
 pub(crate) const WELCOME: u16 = 128;
 pub(crate) const FORKED: u16 = 129;
@@ -52,3 +54,4 @@ pub(crate) const REPLY_END: u16 = 153;
 pub(crate) const REPLY_USAGE: u16 = 154;
 pub(crate) const REPLY_WANTED: u16 = 155;
 pub(crate) const REPLY_FETCHED: u16 = 156;
+pub(crate) const REPLY_TREE: u16 = 157;

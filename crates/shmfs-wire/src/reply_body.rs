@@ -62,6 +62,7 @@ pub(crate) fn write(reply: &Reply, sheet: Sheet<'_>) -> usize {
         Reply::Row(row) => sheet.write(op::REPLY_ROW, &RowBody::new(row)),
         Reply::End => sheet.write_empty(op::REPLY_END),
         Reply::Usage(usage) => sheet.write(op::REPLY_USAGE, &UsageBody::new(usage)),
+        Reply::Tree => sheet.write_empty(op::REPLY_TREE),
     }
 }
 
@@ -96,6 +97,7 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Reply, Malformed> {
         op::REPLY_ROW => Ok(Reply::Row(frame.body::<RowBody>()?.row()?)),
         op::REPLY_END => frame.empty(Reply::End),
         op::REPLY_USAGE => Ok(Reply::Usage(frame.body::<UsageBody>()?.usage()?)),
+        op::REPLY_TREE => frame.empty(Reply::Tree),
         other => Err(Malformed::Op(other)),
     }
 }

@@ -52,8 +52,21 @@ pub(super) fn make(hidden: Option<&OwnedFd>, wish: &Wish) -> Result<OwnedFd> {
     Ok(file)
 }
 
+/// Sets a file's size. What another program made is held for reading only (`tree`).
+pub(super) fn truncate(file: &OwnedFd, size: ByteLen) -> Result<()> {
+    match fd::truncate(file, size) {
+        Err(Errno::EINVAL) if !fd::access(file)?.access().writes() => {
+            fd::truncate(open(file, OpenFlags::RDWR)?, size)
+        }
+        other => other,
+    }
+}
+
 /// Lets a file have at least this size, and makes every page of it.
 pub(super) fn populate(file: &OwnedFd, size: ByteLen) -> Result<()> {
+    if !fd::access(file)?.access().writes() {
+        return populate(&open(file, OpenFlags::RDWR)?, size);
+    }
     if fd::facts(file)?.size < size {
         fd::truncate(file, size)?;
     }

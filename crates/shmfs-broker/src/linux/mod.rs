@@ -5,14 +5,17 @@
 
 mod credentials;
 mod deaths;
+mod door;
 mod events;
 mod files;
 mod pages;
 mod state;
 mod table;
+mod tree;
 
 pub use pages::MappedPages;
 
+use crate::door::{Door, DoorFiles, DoorMaker};
 use crate::os::{Closed, Os, Peeked, Result, Wish};
 use crate::source::Source;
 use events::Events;
@@ -34,6 +37,7 @@ pub struct Linux {
     events: Events,
     watch: Watch,
     state: Option<StateDir>,
+    door: Option<DoorMaker>,
 }
 
 impl Linux {
@@ -44,7 +48,13 @@ impl Linux {
     pub fn new() -> Result<Linux> {
         let (events, watch) = (Events::new()?, Watch::new()?);
         events.add(&watch, Source::Watch)?;
-        Ok(Linux { events, watch, state: None })
+        Ok(Linux { events, watch, state: None, door: None })
+    }
+
+    /// The same with doors of this kind for mounts.
+    #[must_use]
+    pub fn with_door(self, door: Option<DoorMaker>) -> Linux {
+        Linux { door, ..self }
     }
 
     fn state(&self) -> Result<&StateDir> {
@@ -114,6 +124,7 @@ impl Os for Linux {
         let mut closed = Closed::default();
         let drained = self.watch.drain(|event| match event {
             Drained::Closed(watch) => closed.watches.push(watch),
+            Drained::Left(_, name) => closed.gone.push(name),
             Drained::Ended(_) => {}
             Drained::Overflow => closed.overflow = true,
         });
@@ -212,7 +223,7 @@ impl Os for Linux {
     }
 
     fn truncate(&mut self, fd: &OwnedFd, size: ByteLen) -> Result<()> {
-        fd::truncate(fd, size)
+        files::truncate(fd, size)
     }
 
     fn populate(&mut self, fd: &OwnedFd, size: ByteLen) -> Result<()> {
@@ -289,6 +300,62 @@ impl Os for Linux {
 
     fn allocate(&mut self, fd: &OwnedFd, size: ByteLen) -> Result<()> {
         state::allocate(fd, size)
+    }
+
+    fn tree(&mut self, hidden: &OwnedFd) -> Result<OwnedFd> {
+        fd::duplicate(hidden.as_fd())
+    }
+
+    fn open_to_all(&mut self, hidden: &OwnedFd) -> Result<()> {
+        tree::open_to_all(hidden)
+    }
+
+    fn take_in(&mut self, hidden: &OwnedFd, name: &Name) -> Result<Option<OwnedFd>> {
+        tree::take_in(hidden, name)
+    }
+
+    fn entry(&self, hidden: &OwnedFd, name: &Name) -> Result<Facts> {
+        tree::entry(hidden, name)
+    }
+
+    fn attempt(&self, hidden: &OwnedFd, name: &Name, flags: OpenFlags) -> Option<Errno> {
+        tree::attempt(hidden, name, flags)
+    }
+
+    fn entries(&self, hidden: &OwnedFd, most: usize) -> Result<(Vec<(Name, u64)>, bool)> {
+        tree::entries(hidden, most)
+    }
+
+    fn watch_names(&mut self, hidden: &OwnedFd) -> Result<()> {
+        self.watch.add_names(hidden.as_fd()).map(drop)
+    }
+
+    fn holds(&self, hidden: &OwnedFd) -> Result<ByteLen> {
+        let room = files::in_hidden(hidden, shmfs_sys::tmpfs::Hidden::room)?;
+        Ok(ByteLen(room.size.0.saturating_sub(room.free.0)))
+    }
+
+    fn is_device(&self, fd: &OwnedFd) -> bool {
+        door::is_device(fd)
+    }
+
+    fn door_state(&mut self) -> Result<OwnedFd> {
+        (self.door.ok_or(Errno::EOPNOTSUPP)?.state)()
+    }
+
+    fn kept_by_door(&self, state: &OwnedFd) -> Vec<i32> {
+        self.door.map_or_else(Vec::new, |door| (door.kept)(state.as_fd()))
+    }
+
+    fn open_door(
+        &mut self,
+        device: &OwnedFd,
+        state: &OwnedFd,
+        hidden: &OwnedFd,
+        resumed: bool,
+    ) -> Result<Box<dyn Door>> {
+        let open = self.door.ok_or(Errno::EOPNOTSUPP)?.open;
+        open(DoorFiles { device: device.as_fd(), state: state.as_fd(), hidden: hidden.as_fd(), resumed })
     }
 
     fn text(&mut self, text: &str) -> Result<OwnedFd> {

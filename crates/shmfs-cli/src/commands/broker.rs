@@ -1,4 +1,4 @@
-//! `shm broker`: the keeper that `shm run` and `shm daemon --background` start, and the one to which a broker hands its
+//! `shm broker`: the keeper that `shm run`, `shm mount` and `shm daemon --background` start, and the one to which a broker hands its
 //! store. Not for people.
 
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Serve a store (for `shm run` and `shm daemon`)
+/// Serve a store (for `shm run`, `shm mount` and `shm daemon`)
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The store's directory
@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// End when standard input has ended
     #[arg(long, requires = "hold")]
     kill: bool,
+    /// End when it has been unmounted and no client is left
+    #[arg(long, conflicts_with = "hold")]
+    until_unmounted: bool,
     /// What to log where SHMFS_LOG does not say
     #[arg(long, default_value = "warn")]
     log: String,
@@ -96,6 +99,8 @@ fn plan(args: &Args) -> Result<Plan, Failure> {
         let hold = io::stdin().as_fd().try_clone_to_owned();
         let hold = hold.map_err(|error| Failure::new(format!("cannot keep the hold: {error}")))?;
         Lifetime::UntilHoldEnds { hold, kill: args.kill }
+    } else if args.until_unmounted {
+        Lifetime::UntilUnmounted
     } else {
         Lifetime::Forever
     };

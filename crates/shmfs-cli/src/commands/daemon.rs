@@ -11,8 +11,8 @@ use crate::size;
 use shmfs_abi::store::{Admission, SOCKET_FILE};
 use shmfs_broker::Lifetime;
 use std::ffi::{OsStr, OsString};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// What is logged in the foreground.
@@ -104,7 +104,7 @@ fn state_directory(dir: &Path) -> Result<PathBuf, Failure> {
 
 fn in_background(order: Order<'_>, name: &OsStr) -> Result<(), Failure> {
     let size = size::long(order.charge.size);
-    let log = log_file(order.dir)?;
+    let log = launch::log_file(order.dir)?;
     let launched = launch::launch(Order { log: Some(log), ..order });
     let launched = launched.map_err(|failure| failure.status(REFUSED))?;
     let (shown, pid) = (name.display(), launched.pid());
@@ -113,11 +113,4 @@ fn in_background(order: Order<'_>, name: &OsStr) -> Result<(), Failure> {
         "hint: join it with `shm run --store {shown} -- CMD`, end it with `kill {pid}`"
     ));
     Ok(())
-}
-
-/// Beside the directory, which goes with the store.
-fn log_file(dir: &Path) -> Result<File, Failure> {
-    let path = dir.with_added_extension("log");
-    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-    opened.map_err(|error| Failure::new(format!("cannot write the log {}: {error}", path.display())))
 }

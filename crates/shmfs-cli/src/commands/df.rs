@@ -18,7 +18,8 @@ Examples:
   shm df --store run-4711 --json | jq .calls.shmget
 
 `used` is what objects may grow to and counts against the size; `in memory` is
-what their pages take.")]
+what their pages take. Files of the store's mount that are no objects count in
+both as what they have, and have a line of their own.")]
 pub(crate) struct Args {
     #[command(flatten)]
     store: StoreArg,
@@ -38,14 +39,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 fn words(dir: &Path, usage: &Usage) -> String {
     // u128: a hundred times a size does not fit 64 bits.
-    let percent = u128::from(usage.used.0) * 100 / u128::from(usage.size.0.max(1));
+    let used = usage.used.0.saturating_add(usage.tree.0);
+    let percent = u128::from(used) * 100 / u128::from(usage.size.0.max(1));
     let created = &usage.created;
-    let lines = [
+    let mut lines = vec![
         ("store", dir.display().to_string()),
         ("size", long(usage.size.0)),
-        ("used", format!("{} ({percent}%)", long(usage.used.0))),
+        ("used", format!("{} ({percent}%)", long(used))),
         ("peak", long(usage.peak.0)),
-        ("in memory", long(usage.allocated.0)),
+        ("in memory", long(usage.allocated.0.saturating_add(usage.tree.0))),
         ("backing", usage.backing.text().to_owned()),
         (
             "objects",
@@ -67,6 +69,9 @@ fn words(dir: &Path, usage: &Usage) -> String {
         ("broker", broker(usage)),
         ("calls", report::calls(&usage.calls, &[0; CallName::ALL.len()])),
     ];
+    if usage.tree.0 > 0 {
+        lines.insert(5, ("files", format!("{} of the mount, besides objects", long(usage.tree.0))));
+    }
     lines.iter().map(|(word, value)| format!("{word:<10} {value}\n")).collect()
 }
 
@@ -83,6 +88,7 @@ fn broker(usage: &Usage) -> String {
 mod tests {
     use super::*;
     use crate::json::tests::usage;
+    use shmfs_abi::ByteLen;
 
     #[test]
     fn the_words_name_every_number() {
@@ -100,5 +106,19 @@ broker     process 4713, kept by 4710, 1 restart
 calls      shmget 3
 ";
         assert_eq!(words(Path::new("/run/shmfs/x"), &usage()), expected);
+    }
+
+    #[test]
+    fn files_of_the_mount_have_a_line() {
+        let mounted = Usage { tree: ByteLen(1 << 30), ..usage() };
+        let words = words(Path::new("/run/shmfs/x"), &mounted);
+        let expected = "\
+used       2.0 GiB (50%)
+peak       2.0 GiB
+in memory  1.0 GiB
+files      1.0 GiB of the mount, besides objects
+backing    hidden-tmpfs
+";
+        assert!(words.contains(expected), "{words}");
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// What is charged cannot be taken back: says so with the numbers before the store refuses.
-fn check_room(visit: &mut Visit, size: u64) -> Result<(), Failure> {
+pub(crate) fn check_room(visit: &mut Visit, size: u64) -> Result<(), Failure> {
     let used = listing::usage(visit)?.used.0;
     if size >= used {
         return Ok(());

@@ -4,14 +4,19 @@ mod broker;
 mod completions;
 mod daemon;
 mod df;
-mod limits;
+pub(crate) mod limits;
 mod ls;
 mod man;
+mod mount;
+mod mount_helper;
 mod restore;
 mod rm;
 mod run;
 mod snapshot;
 mod stat;
+mod umount;
+
+pub(crate) use mount_helper::{arguments, wrong_usage};
 
 use crate::failure::Failure;
 use clap::{Parser, Subcommand};
@@ -23,6 +28,7 @@ Examples:
   shm run --size 8G --report -- CMD  with a limit, and a report at the end
   shm ls --store run-4711            what is in it, from another terminal
   shm daemon --background            a store for all of your programs
+  shm mount --store lab /mnt/lab     as files, for cp, df and every program
 
 Exit status: 0 done, 1 refused or not found, 2 wrong usage, 3 no store.
 Environment: SHMFS_STORE the store, SHMFS_LOG what to log (such as debug).";
@@ -46,9 +52,13 @@ enum Command {
     Limits(limits::Args),
     Snapshot(snapshot::Args),
     Restore(restore::Args),
+    Mount(mount::Args),
+    Umount(umount::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),
+    #[command(hide = true)]
+    MountHelper(mount_helper::Args),
     #[command(hide = true)]
     Broker(broker::Args),
 }
@@ -65,6 +75,9 @@ pub(crate) fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Limits(args) => limits::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),
         Command::Restore(args) => restore::run(&args),
+        Command::Mount(args) => mount::run(&args),
+        Command::Umount(args) => umount::run(&args),
+        Command::MountHelper(args) => return mount_helper::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Broker(args) => return broker::run(&args),

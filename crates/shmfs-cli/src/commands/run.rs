@@ -1,5 +1,6 @@
 //! `shm run`: a program whose shared memory is served by a store.
 
+use crate::attached;
 use crate::failure::{Failure, NO_STORE, NOT_EXECUTABLE, REFUSED, RUN_FAILED};
 use crate::keep::Charge;
 use crate::launch::{self, Ends, Launched, OpenTo, Order};
@@ -24,6 +25,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 
+/// Where programs look for POSIX objects (shm_overview(7)).
+const DEV_SHM: &str = "/dev/shm";
+
 /// How long the store's end is awaited when nobody is left in it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -37,6 +41,7 @@ Examples:
   shm run -- python3 train.py
   shm run --size 8G --report -- ./simulation --ranks 4
   shm run --store build -- make test      joins the store of `shm daemon --store build`
+  shm run --mount /dev/shm -- ./static    a program that cannot be preloaded meets the others
 
 Exit status: the program's own; 128+N when signal N ended it; 125 when shm itself
 failed, 126 when the program cannot be executed, 127 when it is not found.")]
@@ -62,6 +67,9 @@ pub(crate) struct Args {
     /// Make every page at the call that asks for the size: what is granted is there
     #[arg(long, conflicts_with_all = ["store", "sparse"])]
     reserve: bool,
+    /// Show the store's files at DIR too, to this program alone; /dev/shm is then the store's for static programs as well
+    #[arg(long, value_name = "DIR")]
+    mount: Option<PathBuf>,
     /// Tell at the end what was created, served and left
     #[arg(long)]
     report: bool,
@@ -93,7 +101,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 fn serve_program(args: &Args) -> Result<ExitCode, Failure> {
     let (name, arguments) = args.command.split_first().ok_or_else(|| Failure::new("no program is given"))?;
     let file = program::find(name)?;
-    for warning in program::warnings(&file) {
+    if let Some(dir) = &args.mount {
+        attached::check(dir)?;
+    }
+    let shown = args.mount.as_deref().is_some_and(|dir| dir == Path::new(DEV_SHM));
+    for warning in program::warnings(&file, shown) {
         output::complain(&format!("shm: warning: {warning}"));
     }
     let library = preload::lay()?;
@@ -101,6 +113,9 @@ fn serve_program(args: &Args) -> Result<ExitCode, Failure> {
         Some(named) => join(named)?,
         None => start(args)?,
     };
+    if let Some(dir) = &args.mount {
+        show(&mut store, dir)?;
+    }
     let mut signals = Signals::begin()?;
     let mut command = Command::new(&file);
     command.arg0(name).args(arguments);
@@ -135,6 +150,19 @@ fn start(args: &Args) -> Result<Store, Failure> {
     let launched = launch::launch(order)?;
     set_limits(args, &dir, token)?;
     Ok(Store { dir, token: Some(token), before: Before::NOTHING, launched: Some(launched) })
+}
+
+/// Shows the store's files at `dir`; a store that was started for the program ends when they cannot be shown.
+fn show(store: &mut Store, dir: &Path) -> Result<(), Failure> {
+    let gone = |errno: Errno| Failure::new(format!("cannot reach the store: {}", errno.name()));
+    let mut visit = Visit::at(&store.dir, store.token).map_err(gone)?;
+    let shown = attached::show(&mut visit, dir);
+    drop(visit);
+    shown.inspect_err(|_| {
+        if let Some(launched) = store.launched.take() {
+            launched.release(PATIENCE);
+        }
+    })
 }
 
 /// Before the program runs: limits other than Linux's.

@@ -17,8 +17,9 @@ const LEVELS: usize = 4;
 /// Bytes of a `#!` line that count (`BINPRM_BUF_SIZE`, include/uapi/linux/binfmts.h).
 const LINE_BYTES: usize = 256;
 
-/// What the person should know before `program` runs; nothing when the preload serves it.
-pub(crate) fn warnings(program: &Path) -> Vec<String> {
+/// What the person should know before `program` runs; nothing when the preload serves it. `mounted` says that /dev/shm is
+/// the store's without any preload.
+pub(crate) fn warnings(program: &Path, mounted: bool) -> Vec<String> {
     let (mut file, mut level) = (program.to_owned(), 0);
     // Unreadable programs can be executed; nothing is known of them then.
     let Some(mut head) = read_head(&file) else { return Vec::new() };
@@ -32,10 +33,11 @@ pub(crate) fn warnings(program: &Path) -> Vec<String> {
     }
     let reasons = [unloadable(&head), privileged(&file)];
     let name = visible(file.as_os_str().as_bytes());
+    let kernels = if mounted { "its System V segments" } else { "its shared memory" };
     reasons
         .into_iter()
         .flatten()
-        .map(|reason| format!("`{name}` {reason}; its shared memory will be the kernel's, not this store's"))
+        .map(|reason| format!("`{name}` {reason}; {kernels} will be the kernel's, not this store's"))
         .collect()
 }
 
@@ -147,10 +149,10 @@ mod tests {
         let (script, program) = (folder.join("script"), folder.join("static"));
         fs::write(&program, made(1, b"")).unwrap();
         fs::write(&script, format!("#!{}\n", program.display())).unwrap();
-        let found = warnings(&script);
+        let found = warnings(&script, false);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("/static` is linked statically"), "{found:?}");
-        assert!(warnings(Path::new("/bin/sh")).is_empty());
+        assert!(warnings(Path::new("/bin/sh"), false).is_empty());
         fs::remove_dir_all(&folder).unwrap();
     }
 }

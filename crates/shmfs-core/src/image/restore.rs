@@ -33,10 +33,11 @@ impl Namespace {
         objects: &[ObjectImage],
         names: &[(Name, ObjectId)],
     ) -> std::result::Result<Namespace, Damage> {
-        let mut namespace = empty(store, objects)?;
+        let mut namespace = empty(store)?;
         for image in objects {
             namespace.put(image)?;
         }
+        namespace.objects.account.restore_peak(store.peak);
         for (name, object) in names {
             let place = namespace.objects.find(*object).map(|found| found.place);
             ensure(matches!(place, Some(Place::Name(_))), "a further name is of no named object")?;
@@ -88,8 +89,8 @@ impl Namespace {
 
 const TWO_NAMES: Damage = Damage("two objects have one name");
 
-/// The store without its objects, charged for all of them.
-fn empty(store: &StoreImage, objects: &[ObjectImage]) -> Restored<Namespace> {
+/// The store without its objects.
+fn empty(store: &StoreImage) -> Restored<Namespace> {
     let created = store.created;
     let Created { segments, objects: made, semaphores, anonymous } = created;
     for counted in [segments, made, semaphores, anonymous, store.numbers.0, store.numbers.1] {
@@ -101,9 +102,8 @@ fn empty(store: &StoreImage, objects: &[ObjectImage]) -> Restored<Namespace> {
     let Some(cursor) = SlotCursor::restore(store.cursor) else {
         return Err(Damage("the search for a slot begins nowhere"));
     };
-    let used = objects.iter().map(|image| u128::from(image.charged.0)).sum();
     Ok(Namespace {
-        objects: Objects::new(Account::restore(store.limit, used, store.peak), store.sparse),
+        objects: Objects::new(Account::restore(store.limit), store.sparse, store.posix == Backing::TmpfsFile),
         segments: Segments::empty(store.limits, cursor, (store.rmid_forced, store.next_id)),
         mount: Mount::new(store.owner, store.protected, store.boot),
         pending: BTreeMap::new(),

@@ -130,7 +130,7 @@ impl Namespace {
 }
 
 impl Segment {
-    fn image(&self) -> SegmentImage {
+    pub(crate) fn image(&self) -> SegmentImage {
         let &Segment { seq, key, perm, size, atime, dtime, ctime, cpid, lpid, nattch, touched, .. } = self;
         let (huge, durable, orphaned) = (self.huge, self.durable, self.orphaned);
         SegmentImage {

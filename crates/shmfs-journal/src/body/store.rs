@@ -24,7 +24,12 @@ const KILL: u32 = 1 << 6;
 const REAP: u32 = 1 << 7;
 const COMMAND_ENDED: u32 = 1 << 8;
 const DURABLE: u32 = 1 << 9;
-const ALL: u32 = (1 << 10) - 1;
+const SYSV: u32 = 1 << 10;
+const OPEN: u32 = 1 << 11;
+const SHARED: u32 = 1 << 12;
+const UNTIL_UNMOUNTED: u32 = 1 << 13;
+const ATTACHED: u32 = 1 << 14;
+const ALL: u32 = (1 << 15) - 1;
 
 /// `StoreRecord`; the paths of its directory and of the state directory follow.
 #[derive(FromBytes, IntoBytes, Immutable)]
@@ -52,6 +57,8 @@ struct StoreBody {
     hidden: i32,
     hold: i32,
     state_lock: i32,
+    device: i32,
+    door_state: i32,
     bits: u32,
     seq: u16,
     regular: u8,
@@ -102,6 +109,8 @@ pub(super) fn encode(store: &StoreRecord, sheet: &mut Sheet) -> Result<(), Errno
         hidden: store.hidden,
         hold: store.hold,
         state_lock: store.state_lock,
+        device: store.device,
+        door_state: store.door_state,
         bits: bits([
             (image.sparse, SPARSE),
             (image.reserve, RESERVE),
@@ -113,6 +122,11 @@ pub(super) fn encode(store: &StoreRecord, sheet: &mut Sheet) -> Result<(), Errno
             (store.reap, REAP),
             (store.command_ended, COMMAND_ENDED),
             (image.durable, DURABLE),
+            (store.sysv, SYSV),
+            (store.open, OPEN),
+            (store.shared, SHARED),
+            (store.until_unmounted, UNTIL_UNMOUNTED),
+            (store.attached, ATTACHED),
         ]),
         seq,
         regular: image.protected.0,
@@ -145,6 +159,13 @@ pub(super) fn decode(mut rest: Rest<'_>) -> Result<StoreRecord, Senseless> {
         kill: body.has(KILL),
         reap: body.has(REAP),
         command_ended: body.has(COMMAND_ENDED),
+        device: body.device,
+        door_state: body.door_state,
+        sysv: body.has(SYSV),
+        open: body.has(OPEN),
+        shared: body.has(SHARED),
+        attached: body.has(ATTACHED),
+        until_unmounted: body.has(UNTIL_UNMOUNTED),
         admission: body.admission()?,
         posix_dev: body.posix_dev,
         next_connection: body.next_connection,

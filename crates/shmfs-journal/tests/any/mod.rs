@@ -119,7 +119,7 @@ pub fn store() -> impl Strategy<Value = StoreRecord> {
         any::<[u8; 16]>().prop_map(|token| Admission::Token(Token(token))),
     ];
     let dirs = (vec(any::<u8>(), 0..=107), vec(any::<u8>(), 0..=STATE_BYTES));
-    (store_image(), dirs, any::<[i32; 4]>(), any::<[bool; 3]>(), admission, any::<[u64; 4]>()).prop_map(
+    (store_image(), dirs, any::<[i32; 6]>(), any::<[bool; 8]>(), admission, any::<[u64; 4]>()).prop_map(
         |(image, (dir, state), fds, truths, admission, numbers)| StoreRecord {
             image,
             dir,
@@ -131,6 +131,13 @@ pub fn store() -> impl Strategy<Value = StoreRecord> {
             kill: truths[0],
             reap: truths[1],
             command_ended: truths[2],
+            device: fds[4],
+            door_state: fds[5],
+            sysv: truths[3],
+            open: truths[4],
+            shared: truths[5],
+            attached: truths[7],
+            until_unmounted: truths[6],
             admission,
             posix_dev: numbers[0],
             next_connection: numbers[1],

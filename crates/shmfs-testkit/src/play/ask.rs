@@ -20,8 +20,10 @@ impl Play {
                 assert_eq!(got.err(), (!may).then_some(Errno::EACCES));
             }
             Question::Replace => {
-                let got = self.call(who, Call::Replace, Fault::None);
-                assert_eq!(got.err(), (!is_administrator).then_some(Errno::EPERM));
+                for call in [Call::Replace, Call::Mount { sysv: true }, Call::Tree] {
+                    let got = self.call(who, call, Fault::None);
+                    assert_eq!(got.err(), (!is_administrator).then_some(Errno::EPERM), "{call:?}");
+                }
             }
             Question::Detached => {
                 let Some(slot) = self.pick(0).and_then(|index| self.model.segments[index].id.slot()) else {

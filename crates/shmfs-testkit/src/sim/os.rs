@@ -166,7 +166,7 @@ impl Os for SimOs {
     fn closed(&mut self) -> Closed {
         let mut world = self.handle.step("closed", 0);
         let (watches, overflow) = world.kernel.notices.drain();
-        Closed { watches, overflow }
+        Closed { watches, gone: Vec::new(), overflow }
     }
 
     fn accept(&mut self, listener: &SimFd) -> Result<SimFd> {

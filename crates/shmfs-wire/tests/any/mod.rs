@@ -131,6 +131,8 @@ fn call() -> impl Strategy<Value = Call> {
         1 => number(ObjectId).prop_map(|after| Call::Next { after }),
         1 => Just(Call::Usage),
         1 => Just(Call::Replace),
+        1 => any::<bool>().prop_map(|sysv| Call::Mount { sysv }),
+        1 => Just(Call::Tree),
         1 => limits().prop_map(|change| Call::SetLimits { change }),
     ]
 }
@@ -227,12 +229,13 @@ fn usage() -> impl Strategy<Value = Usage> {
         Just(Backing::Durable)
     ];
     let calls = array::uniform::<_, { CallName::ALL.len() }>(any::<u64>());
-    (backing, any::<[u64; 14]>(), (pid(), pid()), calls).prop_map(|(backing, n, (broker, keeper), calls)| {
+    (backing, any::<[u64; 15]>(), (pid(), pid()), calls).prop_map(|(backing, n, (broker, keeper), calls)| {
         Usage {
             size: ByteLen(n[0]),
             used: ByteLen(n[1]),
             peak: ByteLen(n[2]),
             allocated: ByteLen(n[3]),
+            tree: ByteLen(n[14]),
             backing,
             sysv: n[4],
             posix: n[5],
@@ -283,6 +286,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         row().prop_map(Reply::Row),
         Just(Reply::End),
         usage().prop_map(Reply::Usage),
+        Just(Reply::Tree),
     ]
 }
 

@@ -34,10 +34,12 @@ pub(crate) fn open(
     now: Time,
 ) -> Result<Opened> {
     let &Wanted { name, flags, mode, size, lifetime, guarded } = wanted;
+    mount.allow_search(caller)?;
     let Some(object) = mount.lookup(objects, &name)? else {
         if !flags.contains(OpenFlags::CREAT) {
             return refuse(Errno::ENOENT, "no object has this name");
         }
+        mount.allow_change(caller)?;
         let inode = Inode::new(caller, mode, now);
         let place = Place::Pending(name, ticket);
         let object = Object { lifetime, guarded, ..Object::new(Kind::Object, size, inode, place) };
@@ -73,6 +75,7 @@ pub(crate) fn sem_open(
     if !name.as_bytes().starts_with(b"sem.") {
         return refuse(Errno::EINVAL, "the name is no semaphore's");
     }
+    mount.allow_search(caller)?;
     match mount.lookup(objects, &name)? {
         Some(_) if flags.contains(OpenFlags::CREAT | OpenFlags::EXCL) => {
             refuse(Errno::EEXIST, "the name is taken")
@@ -83,6 +86,7 @@ pub(crate) fn sem_open(
         }
         None if !flags.contains(OpenFlags::CREAT) => refuse(Errno::ENOENT, "no semaphore has this name"),
         None => {
+            mount.allow_change(caller)?;
             let inode = Inode::new(caller, mode, now);
             let place = Place::Fresh(name, ticket);
             enter(objects, new, Object::new(Kind::Semaphore, ByteLen(SEM_BYTES), inode, place))?;
@@ -112,9 +116,11 @@ pub(crate) fn unlink(
     caller: &Cred,
     name: &Name,
 ) -> Result<ObjectId> {
+    mount.allow_search(caller)?;
     let Some(object) = mount.lookup(objects, name)? else {
         return refuse(Errno::ENOENT, "no object has this name");
     };
+    mount.allow_change(caller)?;
     if !mount.may_delete(&objects.get(object).inode, caller) {
         // glibc makes EACCES of it in shm_unlink and sem_unlink, as POSIX has it.
         return refuse(Errno::EPERM, STICKY);
@@ -126,7 +132,7 @@ pub(crate) fn unlink(
 const STICKY: &str = "only its owner may take the name away: the directory is sticky";
 
 /// Takes one name of an object away; without another the object is released. Says whether it is.
-fn take_name(mount: &mut Mount, objects: &mut Objects, object: ObjectId, name: &Name) -> bool {
+pub(crate) fn take_name(mount: &mut Mount, objects: &mut Objects, object: ObjectId, name: &Name) -> bool {
     mount.names.unlink(name);
     let Some(unlinked) = objects.find(object) else { return false };
     let place = match unlinked.place {
@@ -180,6 +186,7 @@ pub(crate) fn rename(
     if flags & !(NOREPLACE | EXCHANGE) != 0 || flags == NOREPLACE | EXCHANGE {
         return refuse(Errno::EINVAL, "no such flags of renameat2");
     }
+    mount.allow_search(caller)?;
     let Some(object) = mount.lookup(objects, from)? else {
         return refuse(Errno::ENOENT, "no object has the old name");
     };
@@ -193,6 +200,7 @@ pub(crate) fn rename(
     if target == Some(object) {
         return Ok(Renamed { object, replaced: None, same: true });
     }
+    mount.allow_change(caller)?;
     for affected in [Some(object), target].into_iter().flatten() {
         if !mount.may_delete(&objects.get(affected).inode, caller) {
             return refuse(Errno::EPERM, STICKY);
@@ -236,6 +244,7 @@ pub(crate) fn link(
     caller: &Cred,
     (from, to): (&Name, &Name),
 ) -> Result<ObjectId> {
+    mount.allow_search(caller)?;
     let Some(object) = mount.lookup(objects, from)? else {
         return refuse(Errno::ENOENT, "no object has the old name");
     };
@@ -245,6 +254,7 @@ pub(crate) fn link(
     if objects.get(object).lifetime == Lifetime::Durable {
         return refuse(Errno::EPERM, "a durable object has one name");
     }
+    mount.allow_change(caller)?;
     if !mount.may_link(&objects.get(object).inode, caller) {
         return refuse(Errno::EPERM, "fs.protected_hardlinks guards a stranger's object");
     }

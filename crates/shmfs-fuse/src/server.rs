@@ -1,0 +1,231 @@
+//! The server: one request in, one reply out.
+//!
+//! Each request is a few system calls on the hidden tmpfs, with this process's rights: the kernel has checked the
+//! caller's own before it asked (`default_permissions`, `FUSE_POSIX_ACL`). What is created belongs to the caller.
+//!
+//! Owns: which request goes where.
+//! Leaves to others: the requests (`names`, `creating`, `removing`, `opening`, `changing`, `content`, `xattr`, `sysv`).
+//! Not done: `READ` and `WRITE`: every file is open with passthrough; a long `FALLOCATE` makes everybody else wait.
+
+use crate::init;
+use crate::node::{Node, NodeId};
+use crate::pins::Pins;
+use crate::state::State;
+use crate::tree::Tree;
+use crate::validity::{MODEST, Reach};
+use crate::wire::{self, Body, InHeader, flags, op};
+use shmfs_abi::Errno;
+use shmfs_broker::Face;
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+/// The connection to the kernel, besides its requests.
+pub trait Device: Send {
+    /// Lets the kernel read and write a regular file itself; says under which number.
+    ///
+    /// # Errors
+    /// As [`shmfs_sys::fuse::backing_open`].
+    fn backing_open(&mut self, file: i32) -> Result<i32, Errno>;
+    /// Gives such a number back.
+    fn backing_close(&mut self, id: i32);
+    /// Tells the kernel something.
+    ///
+    /// # Errors
+    /// `ENOENT` where it does not know the inode.
+    fn notify(&mut self, message: &[u8]) -> Result<(), Errno>;
+}
+
+/// What a request says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) opcode: u32,
+    /// Its number, the same when it comes again.
+    pub(crate) unique: u64,
+    pub(crate) node: NodeId,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) pid: u32,
+    pub(crate) reach: Reach,
+    /// Whether segments are shown.
+    pub(crate) sysv: bool,
+}
+
+/// One mounted tree.
+pub struct Server {
+    pub(crate) tree: Tree,
+    pub(crate) state: State,
+    pub(crate) pins: Pins,
+    pub(crate) device: Box<dyn Device>,
+    /// The file that the request before opened, and whether for writing.
+    pub(crate) last_opened: Option<(NodeId, bool)>,
+    told: Told,
+}
+
+/// Regular files whose attributes the kernel keeps, with when it was told.
+type Told = VecDeque<(Instant, NodeId)>;
+
+/// Of more files than this the kernel may keep attributes for a second when a program joins the store.
+const TOLD: usize = 1 << 16;
+
+impl Server {
+    /// Serves the tree of a hidden tmpfs; `state` is that of the servers before this one, when it is `resumed`.
+    ///
+    /// # Errors
+    /// The kernel refuses a facility, or the state is another version's.
+    pub fn new(
+        hidden: BorrowedFd<'_>,
+        state: BorrowedFd<'_>,
+        mut device: Box<dyn Device>,
+        resumed: bool,
+    ) -> Result<Server, Errno> {
+        let tree = Tree::open(hidden)?;
+        let state = State::open(state)?;
+        let mut is_known = |node: NodeId| device.notify(&forget_attributes(node)) != Err(Errno::ENOENT);
+        let pins = Pins::take_over(&state, |node| resumed && is_known(node));
+        if resumed {
+            state.left().for_each(|left| device.backing_close(left));
+        }
+        state.set_loose(None);
+        Ok(Server { tree, state, pins, device, last_opened: None, told: Told::new() })
+    }
+
+    /// Answers one whole request. False: there is no reply to it.
+    pub fn answer(&mut self, request: &[u8], out: &mut Vec<u8>, face: &mut dyn Face) -> bool {
+        self.last_opened = None;
+        wire::begin(out);
+        let Ok((header, body)) = wire::split(request) else {
+            tracing::warn!(bytes = request.len(), "a request of another length than it says");
+            return false;
+        };
+        let asked = Asked::of(&header, face);
+        if asked.opcode == op::FORGET || asked.opcode == op::BATCH_FORGET {
+            self.forget(&asked, body);
+            return false;
+        }
+        let outcome = self.serve(&asked, body, out, face);
+        tracing::trace!(?asked, ?outcome, "answered");
+        self.state.count_served();
+        wire::finish(out, header.unique, outcome);
+        true
+    }
+
+    /// Requests that were answered since the mount was made.
+    pub fn served(&self) -> u64 {
+        self.state.served()
+    }
+
+    /// For tests: dies, with an unwinding that is no panic, after so many moments, of which there is one before and one
+    /// behind each word that it writes down.
+    #[doc(hidden)]
+    pub fn die_after(&self, moments: Option<u32>) {
+        self.state.die_after(moments);
+    }
+
+    /// The reply was not taken: nobody waits for it any more.
+    pub fn not_taken(&mut self) {
+        if let Some((node, writes)) = self.last_opened.take() {
+            self.close(0, node, writes);
+        }
+    }
+
+    /// Others reach the root from now on: what the kernel keeps of names is not good any more.
+    pub fn forget_names(&mut self) {
+        // Before Linux 6.16: names are asked for again when they have grown old.
+        let _ = self.device.notify(&wire::notice(op::NOTIFY_INC_EPOCH, &[]));
+    }
+
+    /// Others reach the files of the root from now on: what the kernel keeps of files is not good any more.
+    pub fn forget_attributes(&mut self) {
+        for (_, node) in std::mem::take(&mut self.told) {
+            let _ = self.device.notify(&forget_attributes(node));
+        }
+    }
+
+    /// The kernel is told attributes of a regular file that are good for some time.
+    pub(crate) fn tell_attributes(&mut self, node: NodeId) {
+        let now = Instant::now();
+        let is_old = |(since, _): &(Instant, NodeId)| now.duration_since(*since).as_secs() > MODEST;
+        while self.told.len() >= TOLD || self.told.front().is_some_and(is_old) {
+            self.told.pop_front();
+        }
+        self.told.push_back((now, node));
+    }
+
+    fn serve(
+        &mut self,
+        asked: &Asked,
+        body: Body<'_>,
+        out: &mut Vec<u8>,
+        face: &mut dyn Face,
+    ) -> Result<(), Errno> {
+        if asked.opcode == op::INIT {
+            return init::agree(body, out);
+        }
+        let node = asked.node.node().ok_or(Errno::ESTALE)?;
+        if let Node::Sysv | Node::Segment(_) = node {
+            return self.serve_sysv(asked, node, body, out, face);
+        }
+        match asked.opcode {
+            op::LOOKUP => self.lookup(asked, body, out, face),
+            op::GETATTR => self.getattr(asked, out),
+            op::STATX => self.statx(asked, out),
+            op::SETATTR => self.setattr(asked, body, out),
+            op::READLINK => self.readlink(asked, out),
+            op::SYMLINK => self.symlink(asked, body, out, face),
+            op::MKNOD => self.mknod(asked, body, out, face),
+            op::MKDIR => self.mkdir(asked, body, out, face),
+            op::CREATE => self.create(asked, body, out, face),
+            op::TMPFILE => self.tmpfile(asked, body, out),
+            op::LINK => self.link(asked, body, out, face),
+            op::UNLINK | op::RMDIR => self.remove(asked, body, face),
+            op::RENAME | op::RENAME2 => self.rename(asked, body, face),
+            op::OPEN => self.open(asked, body, out),
+            op::RELEASE => self.release(asked, body),
+            op::OPENDIR => {
+                wire::put(out, &wire::OpenOut::default());
+                Ok(())
+            }
+            op::RELEASEDIR | op::DESTROY => Ok(()),
+            op::READDIR | op::READDIRPLUS => self.readdir(asked, body, out, face),
+            op::STATFS => self.statfs(out, face),
+            op::SETXATTR => self.setxattr(asked, body),
+            op::GETXATTR => self.getxattr(asked, body, out),
+            op::LISTXATTR => self.listxattr(asked, body, out),
+            op::REMOVEXATTR => self.removexattr(asked, body),
+            op::FALLOCATE => self.fallocate(asked, body, face),
+            op::LSEEK => self.lseek(asked, body, out, face),
+            op::COPY_FILE_RANGE => self.copy_file_range(asked, body, out, face),
+            op::IOCTL => self.ioctl(asked, body, out),
+            op::READ | op::WRITE => Err(Errno::EIO),
+            // The kernel does what is left by itself, or does not ask again.
+            _ => Err(Errno::ENOSYS),
+        }
+    }
+
+    fn forget(&mut self, asked: &Asked, mut body: Body<'_>) {
+        if asked.opcode == op::FORGET {
+            return self.pins.forget(&self.state, asked.node);
+        }
+        let Ok(batch) = body.take::<wire::BatchForgetIn>() else { return };
+        for _ in 0..batch.count {
+            let Ok(one) = body.take::<wire::ForgetOne>() else { return };
+            self.pins.forget(&self.state, NodeId(one.nodeid));
+        }
+    }
+}
+
+impl Asked {
+    fn of(header: &InHeader, face: &dyn Face) -> Asked {
+        let &InHeader { opcode, unique, nodeid, uid, gid, pid, .. } = header;
+        let reach = Reach { shared: face.is_shared(), attached: face.is_attached() };
+        let unique = unique & !flags::UNIQUE_RESEND;
+        Asked { opcode, unique, node: NodeId(nodeid), uid, gid, pid, reach, sysv: face.sysv() }
+    }
+}
+
+/// The notice that an inode's attributes have changed.
+pub(crate) fn forget_attributes(node: NodeId) -> Vec<u8> {
+    let part = wire::InvalInodeOut { ino: node.0, off: -1, len: 0 };
+    wire::notice(op::NOTIFY_INVAL_INODE, zerocopy::IntoBytes::as_bytes(&part))
+}
