@@ -21,6 +21,7 @@ mod setting;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod step;
+pub mod tree;
 
 #[cfg(feature = "proptest")]
 pub use generate::{settings, steps};
