@@ -98,6 +98,19 @@ impl Differences {
     }
 }
 
+/// Both sides of a case for a reader, `-` before what only the kernel said and `+` before what shmfs alone said, and
+/// what is wrong with it.
+pub fn report(case: &str, edits: &[Edit], wrong: &[String]) -> String {
+    let lines = edits.iter().map(|edit| match edit {
+        Edit::Kernel(line) => format!("  - {line}"),
+        Edit::Shmfs(line) => format!("  + {line}"),
+        Edit::Both(line) => format!("    {line}"),
+    });
+    let wrong = wrong.iter().map(|wrong| format!("  ! {wrong}"));
+    let all: Vec<String> = std::iter::once(case.to_owned()).chain(lines).chain(wrong).collect();
+    all.join("\n")
+}
+
 fn matches(pattern: &str, line: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == line,

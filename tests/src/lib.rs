@@ -11,6 +11,7 @@
 mod actor;
 mod cc;
 mod diff;
+mod mounts;
 mod proof;
 mod run;
 mod scratch;
@@ -21,7 +22,8 @@ mod world;
 
 pub use actor::{Actor, Stage};
 pub use cc::compile;
-pub use diff::{Differences, Edit, compare};
+pub use diff::{Differences, Edit, compare, report};
+pub use mounts::Mounts;
 pub use proof::untouched;
 pub use run::{Outcome, Running, eventually, run};
 pub use scratch::Scratch;

@@ -114,7 +114,8 @@ impl Sides {
     }
 }
 
-fn transcript(case: &Case, outcome: &Outcome) -> Transcript {
+/// What was said: lines, the last of which tells the status.
+pub(crate) fn transcript(case: &Case, outcome: &Outcome) -> Transcript {
     let lines: Vec<String> = outcome.stdout.lines().map(str::to_owned).collect();
     if lines.last().is_some_and(|line| *line == format!("status {SKIPPED}")) {
         let reason = lines.iter().rev().find_map(|line| line.strip_prefix("SKIP: "));

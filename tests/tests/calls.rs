@@ -6,7 +6,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot be set up fails, and says why")]
 
-use shmfs_tests::{Case, DevShm, Differences, Edit, Sides, Transcript, World, compare, here, shm, skip};
+use shmfs_tests::{Case, DevShm, Differences, Sides, Transcript, World, compare, here, report, shm, skip};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -72,19 +72,7 @@ fn check(sides: &Sides, differences: &Differences, case: &Case) -> Result<(), Tr
     };
     let edits = compare(&kernel, &shmfs);
     wrong.extend(differences.judge(&case.full_name(), &edits));
-    if wrong.is_empty() { Ok(()) } else { Err(Trouble::Wrong(report(case, &edits, &wrong))) }
-}
-
-/// Both sides, `-` before what only the kernel said and `+` before what was said under shmfs only.
-fn report(case: &Case, edits: &[Edit], wrong: &[String]) -> String {
-    let lines = edits.iter().map(|edit| match edit {
-        Edit::Kernel(line) => format!("  - {line}"),
-        Edit::Shmfs(line) => format!("  + {line}"),
-        Edit::Both(line) => format!("    {line}"),
-    });
-    let wrong = wrong.iter().map(|wrong| format!("  ! {wrong}"));
-    let all: Vec<String> = std::iter::once(case.full_name()).chain(lines).chain(wrong).collect();
-    all.join("\n")
+    if wrong.is_empty() { Ok(()) } else { Err(Trouble::Wrong(report(&case.full_name(), &edits, &wrong))) }
 }
 
 #[test]

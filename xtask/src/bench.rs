@@ -4,7 +4,7 @@
 
 use crate::samples::{self, Samples};
 use crate::tools::{self, Outcome, found, output, root, target};
-use crate::{build, faults, library};
+use crate::{build, faults, library, mount, mount_scale};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,13 +76,15 @@ pub(crate) fn run(only: Option<&str>) -> Outcome {
         Some(RESTART) => return faults::bench_restart(),
         Some(LIBRARY) => return library::run(&compile("library.c")?),
         Some(DURABLE) => return library::durable(),
+        Some(MOUNT) => return mount::run(),
+        Some(MOUNT_SCALE) => return mount_scale::run(),
         _ => {}
     }
     let chosen: Vec<&Bench> =
         BENCHES.iter().filter(|bench| only.is_none_or(|name| name == bench.name)).collect();
     if chosen.is_empty() {
         let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
-        let others = [LIBRARY, DURABLE, PGBENCH, RESTART].join(", ");
+        let others = [LIBRARY, DURABLE, PGBENCH, RESTART, MOUNT, MOUNT_SCALE].join(", ");
         return Err(format!("no such benchmark; there are {}, {others}", names.join(", ")));
     }
     let shm = build::program()?;
@@ -112,6 +114,12 @@ const PGBENCH: &str = "pgbench";
 /// The restart of a broker, by name only: there is nothing of the kernel's beside it.
 const RESTART: &str = "restart";
 
+/// A mounted store beside tmpfs and bindfs, by name only: it needs root, and takes minutes.
+const MOUNT: &str = "mount";
+
+/// A million files in one, likewise.
+const MOUNT_SCALE: &str = "mount-scale";
+
 fn pgbench() -> Outcome {
     let shm = build::program()?;
     tools::run(Command::new("sh").arg(root().join("benches/pgbench.sh")).arg(shm))
@@ -136,7 +144,8 @@ fn measure(bench: &Bench, shm: &Path) -> Outcome<f64> {
     Ok(ratio)
 }
 
-fn compile(source: &str) -> Outcome<PathBuf> {
+/// Compiles a program of benches/.
+pub(crate) fn compile(source: &str) -> Outcome<PathBuf> {
     let folder = target().join("benches");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let program = folder.join(source.trim_end_matches(".c"));

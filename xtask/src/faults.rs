@@ -23,6 +23,13 @@ pub(crate) fn run(options: &[&str]) -> Outcome {
     tools::run(self::storm(&shm)?.args(["retry", "--brokers", RETRIES]).args(seed))
 }
 
+/// A load on a mounted store whose broker is killed (tests/mount_load): `--brokers N`, `--seconds N`, `--seed S`.
+pub(crate) fn mount(options: &[&str]) -> Outcome {
+    let shm = build::program()?;
+    let mut load = Command::new(build::tests_program("mount_load")?);
+    tools::run(load.env("SHMFS_TEST_SHM", shm).arg("faults").args(options))
+}
+
 /// From the kill of the broker of a store with 10,000 objects to its next answer, beside opening as many descriptors.
 pub(crate) fn bench_restart() -> Outcome {
     let shm = build::program()?;

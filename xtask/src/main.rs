@@ -8,6 +8,9 @@ mod faults;
 mod fuzz;
 mod library;
 mod miri;
+mod mount;
+mod mount_scale;
+mod mount_sides;
 mod prepare;
 mod samples;
 mod simulate;
@@ -25,6 +28,8 @@ cargo xtask bench [NAME]    the kernel and shmfs side by side
 cargo xtask faults [OPTION N]...
                             10,000 clients, 1,000 brokers, 20 keepers killed under load, 1,000 brokers between request and answer;
                             --clients N, --brokers N, --keepers N, --seconds N, --seed S
+cargo xtask faults --mount [OPTION N]...
+                            100 brokers killed under a load on a mounted store; --brokers N, --seconds N, --seed S
 cargo xtask simulate [N]    N seeds of the simulation (1,000,000), on every core
 cargo xtask miri            the tests that miri can run, where a nightly compiler has it
 cargo xtask tidy            the rules of the code that no compiler knows
@@ -40,6 +45,7 @@ fn main() -> ExitCode {
         ["test", "--full"] => test::run(test::Tier::Full),
         ["bench"] => bench::run(None),
         ["bench", name] => bench::run(Some(name)),
+        ["faults", "--mount", options @ ..] => faults::mount(options),
         ["faults", options @ ..] => faults::run(options),
         ["simulate"] => simulate::run(simulate::SEEDS),
         ["simulate", seeds] => match seeds.parse() {
