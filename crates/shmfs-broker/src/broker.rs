@@ -115,7 +115,9 @@ impl<O: Os> Broker<O> {
     /// # Errors
     /// As [`run`](Broker::run).
     pub fn turn(&mut self) -> Result<Option<End>, RunError> {
-        let sources = self.wait(self.spinning)?;
+        let mut sources = self.wait(self.spinning)?;
+        // Whoever asks after a file of the mount was let go is answered without it: the door's requests go first.
+        sources.sort_by_key(|source| *source != Source::Door);
         self.spinning = self.spins;
         self.count_turn();
         self.see_deaths(&sources);

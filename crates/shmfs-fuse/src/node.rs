@@ -4,8 +4,10 @@
 //! is remembered about it. The root, `.sysv` and the segments below it have numbers that no inode can have, since none
 //! has the inode number 0.
 //!
-//! Owns: that code. Not done: an inode number takes 32 bits; after as many files were made, a number is given again,
-//! as on every tmpfs that is mounted without `inode64`, and the generation tells two apart.
+//! An inode number has 32 bits (the hidden tmpfs is made so); after as many files a number is given again, and the
+//! generation tells two apart.
+//!
+//! Owns: that code.
 
 use shmfs_abi::Shmid;
 use shmfs_sys::handle::Handle;

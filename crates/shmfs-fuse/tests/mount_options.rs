@@ -135,7 +135,7 @@ const REFUSED_HERE: [(&str, &str); 17] = [
     ("size=16e", "the kernel keeps the remainder of 2^64, which is 0"),
     ("size=99999999999999999999999", "as size=16e"),
     ("size=8e", "no store is larger than a file can be"),
-    ("inode32", "inode numbers are 64 bits wide"),
+    ("inode32", "inode numbers have 32 bits always"),
     ("inode64", "as inode32"),
     ("mpol=local", "memory policies of a whole mount are not kept"),
     ("mand", "FUSE refuses it, and Linux does nothing for it since 5.15"),

@@ -195,6 +195,8 @@ pub(crate) fn mount_here(size_bytes: u64, nr_inodes: u64) -> Result<OwnedFd> {
     // The root directory is one of the inodes that the kernel counts.
     set_number(&options, c"nr_inodes", nr_inodes.saturating_add(1))?;
     mount::fsconfig_set_string(&options, c"mode", c"0755").map_err(errno)?;
+    // Numbers for FUSE are made of an inode's number and its generation; before Linux 5.9 there was no other width.
+    let _ = mount::fsconfig_set_flag(&options, c"inode32");
     mount::fsconfig_create(&options).map_err(errno)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     mount::fsmount(&options, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(errno)

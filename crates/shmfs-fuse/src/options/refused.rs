@@ -8,8 +8,8 @@ const SHOWN_BYTES: usize = 64;
 /// Options that tmpfs or FUSE know and this file system does not serve, each with the reason and what to do.
 const NOT_SERVED: [(&str, &str, &str); 22] = [
     ("mpol", "memory policies of a whole mount are not kept", "use numactl(8), or mbind(2) on the mapping"),
-    ("inode32", "inode numbers are the hidden tmpfs' own, of 32 bits", "leave it out"),
-    ("inode64", "inode numbers are 64 bits wide always", "leave it out"),
+    ("inode32", "inode numbers have 32 bits always", "leave it out"),
+    ("inode64", "inode numbers have 32 bits: FUSE's own are made of them", "leave it out"),
     ("quota", QUOTA, SIZE),
     ("usrquota", QUOTA, SIZE),
     ("grpquota", QUOTA, SIZE),
