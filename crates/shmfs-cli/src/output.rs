@@ -24,5 +24,6 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Writes a line to standard error. There is nobody to tell when that fails.
 pub(crate) fn complain(line: &str) {
-    drop(writeln!(io::stderr().lock(), "{line}"));
+    // With one write: lines of programs that run at once stay whole.
+    drop(io::stderr().lock().write_all(format!("{line}\n").as_bytes()));
 }

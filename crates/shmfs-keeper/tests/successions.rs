@@ -60,7 +60,7 @@ fn a_program_that_cannot_take_the_store_leaves_it_where_it_is() {
         "stays: the program cannot be run: EACCES",
         "stays: the program ended before it took the store over (exit status 1)",
         "stays: the program has not taken the store over within 0 s",
-        "stays: the journal has layout 3, and this program reads layout 2: it takes one that reads 3",
+        "stays: the journal has layout 4, and this program reads layout 3: it takes one that reads 4",
     ];
     let stays: Vec<&String> = lines.iter().filter(|line| line.starts_with("stays")).collect();
     let refused = stays.iter().zip(expected);

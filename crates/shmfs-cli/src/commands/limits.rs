@@ -51,7 +51,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// What is charged cannot be taken back: says so with the numbers before the store refuses.
 pub(crate) fn check_room(visit: &mut Visit, size: u64) -> Result<(), Failure> {
-    let used = listing::usage(visit)?.used.0;
+    let usage = listing::usage(visit)?;
+    let used = usage.used.0.saturating_add(usage.tree.0);
     if size >= used {
         return Ok(());
     }
