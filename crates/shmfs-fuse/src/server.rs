@@ -105,14 +105,8 @@ impl Server {
         }
         let outcome = self.serve(&asked, body, out, face);
         tracing::trace!(?asked, ?outcome, "answered");
-        self.state.count_served();
         wire::finish(out, header.unique, outcome);
         true
-    }
-
-    /// Requests that were answered since the mount was made.
-    pub fn served(&self) -> u64 {
-        self.state.served()
     }
 
     /// For tests: dies, with an unwinding that is no panic, after so many moments, of which there is one before and one

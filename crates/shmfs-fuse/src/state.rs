@@ -34,8 +34,6 @@ enum Word {
     Magic = 0,
     /// Rows that were ever in use.
     Rows = 1,
-    /// Requests answered.
-    Served = 2,
     /// The request that is being done, and whether it is done.
     Unique = 3,
     Phase = 4,
@@ -131,15 +129,6 @@ impl State {
                 node => drop(self.rows.insert(NodeId(node), (place, Opened::of(backing, counts)))),
             }
         }
-    }
-
-    /// Requests that were answered.
-    pub(crate) fn served(&self) -> u64 {
-        self.get(Word::Served)
-    }
-
-    pub(crate) fn count_served(&self) {
-        self.set(Word::Served, self.served() + 1);
     }
 
     /// Whether an inode may be immutable, or append-only.
