@@ -1,11 +1,11 @@
 //! Attributes: telling and changing them.
 
 use crate::attributes::{attr, links, statx};
-use crate::server::{Asked, Server};
+use crate::server::{Asked, Request, Server};
 use crate::tree::{self, errno};
 use crate::wire::flags::SetAttr;
-use crate::wire::{self, Attr, AttrOut, Body, IoctlIn, IoctlOut, SetattrIn, Statx, StatxOut};
-use rustix::fs::{self, AtFlags, Gid, IFlags, Mode, OFlags, Statx as Told, Timespec, Timestamps, Uid};
+use crate::wire::{Attr, AttrOut, IoctlIn, IoctlOut, SetattrIn, Statx, StatxOut};
+use rustix::fs::{self, AtFlags, Gid, IFlags, OFlags, Statx as Told, Timespec, Timestamps, Uid};
 use shmfs_abi::Errno;
 use shmfs_sys::{fsuser, inode_flags};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,12 +18,8 @@ const SETFLAGS: u32 = 0x4008_6602;
 const FSGETXATTR: u32 = 0x801c_581f;
 const FSSETXATTR: u32 = 0x401c_5820;
 
-const S_IFMT: u16 = 0o170_000;
-const S_IFREG: u16 = 0o100_000;
-
-const S_ISUID: u16 = 0o4000;
 const S_ISGID: u16 = 0o2000;
-const S_SET_ID: u16 = S_ISUID | S_ISGID;
+const S_SET_ID: u16 = 0o6000;
 const S_IXGRP: u16 = 0o010;
 
 /// What system calls ask for, and not how.
@@ -35,36 +31,33 @@ const CHANGES: SetAttr = SetAttr::MODE
     .union(SetAttr::MTIME);
 
 impl Server {
-    pub(crate) fn getattr(&mut self, asked: &Asked, out: &mut Vec<u8>) -> Result<(), Errno> {
-        let told = self.tree.look_at(asked.node)?;
-        self.put_attr(asked, &told, out);
+    pub(crate) fn getattr(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let told = self.tree.look_at(request.asked.node)?;
+        self.put_attr(&told, request);
         Ok(())
     }
 
-    fn put_attr(&mut self, asked: &Asked, told: &Told, out: &mut Vec<u8>) {
+    fn put_attr(&mut self, told: &Told, request: &mut Request<'_>) {
+        let asked = &request.asked;
         let attr_valid = self.attributes_valid(asked, asked.node, told);
         let attr = Attr { nlink: links(asked.node, told, asked.sysv), ..attr(told) };
-        wire::put(out, &AttrOut { attr_valid, attr, ..AttrOut::default() });
+        request.put(&AttrOut { attr_valid, attr, ..AttrOut::default() });
     }
 
-    pub(crate) fn statx(&mut self, asked: &Asked, out: &mut Vec<u8>) -> Result<(), Errno> {
+    pub(crate) fn statx(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let asked = &request.asked;
         let told = self.tree.look_at(asked.node)?;
         let attr_valid = self.attributes_valid(asked, asked.node, &told);
         let stat = Statx { nlink: links(asked.node, &told, asked.sysv), ..statx(&told) };
-        wire::put(out, &StatxOut { attr_valid, stat, ..StatxOut::default() });
+        request.put(&StatxOut { attr_valid, stat, ..StatxOut::default() });
         Ok(())
     }
 
     /// `chmod`, `chown`, `truncate`, `utimensat`, or several at once. Done again it changes nothing more.
-    pub(crate) fn setattr(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Errno> {
-        let set: SetattrIn = body.take()?;
-        let valid = SetAttr::from_bits_truncate(set.valid);
-        let inode = self.tree.inode(asked.node, OFlags::PATH | OFlags::NOFOLLOW)?;
+    pub(crate) fn setattr(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let set: SetattrIn = request.body.take()?;
+        let (asked, valid) = (&request.asked, SetAttr::from_bits_truncate(set.valid));
+        let inode = self.tree.path(asked.node)?;
         let file = inode.as_fd();
         if !valid.intersects(CHANGES) {
             self.take_set_id_away(asked, file)?;
@@ -77,7 +70,7 @@ impl Server {
         }
         // After the owner: with that the kernel takes the set-id bits away.
         if valid.contains(SetAttr::MODE) {
-            fs::chmod(tree::path(file), Mode::from_raw_mode(set.mode & 0o7777)).map_err(errno)?;
+            fs::chmod(tree::proc_path(file), tree::rights(set.mode)).map_err(errno)?;
         }
         if valid.contains(SetAttr::SIZE) {
             let writable = self.tree.inode(asked.node, OFlags::WRONLY | OFlags::NONBLOCK)?;
@@ -92,7 +85,7 @@ impl Server {
             set_times(file, &set, valid)?;
         }
         let told = tree::look(file, c"")?;
-        self.put_attr(asked, &told, out);
+        self.put_attr(&told, request);
         Ok(())
     }
 
@@ -102,51 +95,35 @@ impl Server {
     fn take_set_id_away(&self, asked: &Asked, file: BorrowedFd<'_>) -> Result<(), Errno> {
         let told = tree::look(file, c"")?;
         let mode = told.stx_mode;
-        let has_set_id = mode & S_SET_ID != 0 && mode & S_IFMT == S_IFREG;
+        let has_set_id = mode & S_SET_ID != 0 && tree::is_regular(&told);
         let is_written = self.state.opened(asked.node).is_some_and(|opened| opened.writers > 0);
         if has_set_id && !is_written && asked.uid != 0 && asked.uid != told.stx_uid {
             return Err(Errno::EPERM);
         }
         fs::chownat(file, c"", None, None, AtFlags::EMPTY_PATH).map_err(errno)?;
         // Without the group's right to execute the bit goes with strangers to the group only; root stays one of it.
-        let asks_for_group = has_set_id && mode & (S_ISGID | S_IXGRP) == S_ISGID;
-        if asks_for_group && asked.uid != 0 && !is_of_group(asked, told.stx_gid) {
-            let mode = Mode::from_raw_mode(u32::from(mode & 0o7777 & !S_SET_ID));
-            fs::chmod(tree::path(file), mode).map_err(errno)?;
+        if has_set_id && asks_for_group(&told) && asked.uid != 0 && !is_of_group(asked, told.stx_gid) {
+            fs::chmod(tree::proc_path(file), tree::rights(u32::from(mode & !S_SET_ID))).map_err(errno)?;
         }
         Ok(())
     }
 
     /// `FS_IOC_GETFLAGS` and `FS_IOC_SETFLAGS`: what lsattr(1) and chattr(1) ask for.
-    pub(crate) fn ioctl(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Errno> {
-        let told: IoctlIn = body.take()?;
-        let file = || self.tree.inode(asked.node, OFlags::RDONLY | OFlags::NONBLOCK);
+    pub(crate) fn ioctl(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let told: IoctlIn = request.body.take()?;
+        let file = self.tree.inode(request.asked.node, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        request.put(&IoctlOut::default());
         match told.cmd {
-            GETFLAGS => {
-                let flags = fs::ioctl_getflags(file()?).map_err(errno)?;
-                wire::put(out, &IoctlOut::default());
-                wire::put(out, &flags.bits());
-            }
+            GETFLAGS => request.put(&fs::ioctl_getflags(file).map_err(errno)?.bits()),
             SETFLAGS => {
                 self.state.set_flagged();
-                let flags = IFlags::from_bits_retain(body.take::<u32>()?);
-                fs::ioctl_setflags(file()?, flags).map_err(errno)?;
-                wire::put(out, &IoctlOut::default());
+                let flags = IFlags::from_bits_retain(request.body.take::<u32>()?);
+                fs::ioctl_setflags(file, flags).map_err(errno)?;
             }
-            FSGETXATTR => {
-                let attributes = inode_flags::get(file()?)?;
-                wire::put(out, &IoctlOut::default());
-                wire::put(out, &attributes);
-            }
+            FSGETXATTR => request.put(&inode_flags::get(file)?),
             FSSETXATTR => {
                 self.state.set_flagged();
-                inode_flags::set(file()?, &body.take()?)?;
-                wire::put(out, &IoctlOut::default());
+                inode_flags::set(file, &request.body.take()?)?;
             }
             _ => return Err(Errno::ENOTTY),
         }
@@ -161,10 +138,15 @@ fn as_nobody_special(
     act: impl FnOnce() -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let told = tree::look(file, c"")?;
-    let asks_for_group = told.stx_mode & (S_ISGID | S_IXGRP) == S_ISGID;
-    let gid = if asks_for_group && is_of_group(asked, told.stx_gid) { told.stx_gid } else { asked.gid };
+    let gid =
+        if asks_for_group(&told) && is_of_group(asked, told.stx_gid) { told.stx_gid } else { asked.gid };
     let (uid, gid) = (shmfs_abi::Uid(asked.uid), shmfs_abi::Gid(gid));
     fsuser::acting_as(uid, gid, || fsuser::without_set_id(act))
+}
+
+/// Whether the set-group-id bit stays with who is of the file's group: nobody of it may execute the file.
+fn asks_for_group(told: &Told) -> bool {
+    told.stx_mode & (S_ISGID | S_IXGRP) == S_ISGID
 }
 
 /// Whether who asked is of a group. The kernel's FUSE tells of one group only; /proc/PID/status has all.

@@ -3,9 +3,9 @@
 //! Owns: nothing. Done again, each of these changes nothing more.
 
 use crate::node::{Node, NodeId};
-use crate::server::{Asked, Server, forget_attributes};
+use crate::server::{Request, Server};
 use crate::tree::errno;
-use crate::wire::{self, Body, CopyFileRangeIn, FallocateIn, LseekIn, LseekOut, WriteOut};
+use crate::wire::{CopyFileRangeIn, FallocateIn, LseekIn, LseekOut, WriteOut};
 use rustix::fs::{self, FallocateFlags, OFlags, SeekFrom};
 use shmfs_abi::{Errno, OpenFlags};
 use shmfs_broker::Face;
@@ -31,53 +31,37 @@ impl Server {
         self.tree.inode(node, access | OFlags::NONBLOCK)
     }
 
-    pub(crate) fn fallocate(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let FallocateIn { offset, length, mode, .. } = body.take()?;
-        let file = self.content(asked.node, true, face)?;
+    pub(crate) fn fallocate(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let FallocateIn { offset, length, mode, .. } = request.body.take()?;
+        let file = self.content(request.asked.node, true, request.face)?;
         fs::fallocate(&file, FallocateFlags::from_bits_retain(mode), offset, length).map_err(errno)
     }
 
     /// `SEEK_DATA` and `SEEK_HOLE`; the kernel does the others itself.
-    pub(crate) fn lseek(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let LseekIn { offset, whence, .. } = body.take()?;
+    pub(crate) fn lseek(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let LseekIn { offset, whence, .. } = request.body.take()?;
         let to = match whence {
             SEEK_DATA => SeekFrom::Data(offset),
             SEEK_HOLE => SeekFrom::Hole(offset),
             _ => return Err(Errno::EINVAL),
         };
-        let offset = fs::seek(self.content(asked.node, false, face)?, to).map_err(errno)?;
-        wire::put(out, &LseekOut { offset });
+        let file = self.content(request.asked.node, false, request.face)?;
+        let offset = fs::seek(file, to).map_err(errno)?;
+        request.put(&LseekOut { offset });
         Ok(())
     }
 
-    pub(crate) fn copy_file_range(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let asked_for: CopyFileRangeIn = body.take()?;
-        let from = self.content(asked.node, false, face)?;
-        let to = self.content(NodeId(asked_for.nodeid_out), true, face)?;
+    pub(crate) fn copy_file_range(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let asked_for: CopyFileRangeIn = request.body.take()?;
+        let from = self.content(request.asked.node, false, request.face)?;
+        let to = self.content(NodeId(asked_for.nodeid_out), true, request.face)?;
         let (mut off_in, mut off_out) = (asked_for.off_in, asked_for.off_out);
         let len = usize::try_from(asked_for.len.min(COPIED)).map_err(|_| Errno::EINVAL)?;
         let copied =
             fs::copy_file_range(from, Some(&mut off_in), to, Some(&mut off_out), len).map_err(errno)?;
         // The kernel knows that the target has changed; the source was read.
-        let _ = self.device.notify(&forget_attributes(asked.node));
-        wire::put(out, &WriteOut { size: u32::try_from(copied).map_err(|_| Errno::EIO)?, padding: 0 });
+        self.attributes_changed(request.asked.node);
+        request.put(&WriteOut { size: u32::try_from(copied).map_err(|_| Errno::EIO)?, padding: 0 });
         Ok(())
     }
 }

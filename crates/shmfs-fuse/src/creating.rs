@@ -7,11 +7,11 @@
 use crate::attributes::decode_dev;
 use crate::names::is_in_tree;
 use crate::node::{NodeId, ROOT};
-use crate::server::{Asked, Server};
+use crate::server::{Asked, Request, Server};
 use crate::state::Phase;
 use crate::sysv;
 use crate::tree::{self, errno};
-use crate::wire::{self, Body, CreateIn, LinkIn, MkdirIn, MknodIn};
+use crate::wire::{CreateIn, LinkIn, MkdirIn, MknodIn};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use shmfs_abi::{Errno, Gid, Name, Uid};
 use shmfs_broker::Face;
@@ -33,146 +33,104 @@ impl Asked {
 }
 
 impl Server {
-    pub(crate) fn mkdir(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let MkdirIn { mode, umask } = body.take()?;
-        let name = body.name()?;
-        self.make(asked, name, umask, |dir| {
-            fs::mkdirat(dir, name, Mode::from_raw_mode(mode & 0o7777)).map_err(errno)
+    pub(crate) fn mkdir(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let MkdirIn { mode, umask } = request.body.take()?;
+        let name = request.body.name()?;
+        self.make(&request.asked, name, umask, |dir| {
+            fs::mkdirat(dir, name, tree::rights(mode)).map_err(errno)
         })?;
-        self.made(asked, name, out, face)
+        self.made(name, request)
     }
 
-    pub(crate) fn mknod(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let MknodIn { mode, rdev, umask, .. } = body.take()?;
-        let name = body.name()?;
-        let (kind, rights) = (FileType::from_raw_mode(mode), Mode::from_raw_mode(mode & 0o7777));
-        self.make(asked, name, umask, |dir| {
-            fs::mknodat(dir, name, kind, rights, decode_dev(rdev)).map_err(errno)
+    pub(crate) fn mknod(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let MknodIn { mode, rdev, umask, .. } = request.body.take()?;
+        let name = request.body.name()?;
+        let kind = FileType::from_raw_mode(mode);
+        self.make(&request.asked, name, umask, |dir| {
+            fs::mknodat(dir, name, kind, tree::rights(mode), decode_dev(rdev)).map_err(errno)
         })?;
-        self.made(asked, name, out, face)
+        self.made(name, request)
     }
 
-    pub(crate) fn symlink(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let name = body.name()?;
-        let target = body.text()?;
-        self.make(asked, name, 0, |dir| fs::symlinkat(target, dir, name).map_err(errno))?;
-        self.made(asked, name, out, face)
+    pub(crate) fn symlink(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let name = request.body.name()?;
+        let target = request.body.text()?;
+        self.make(&request.asked, name, 0, |dir| fs::symlinkat(target, dir, name).map_err(errno))?;
+        self.made(name, request)
     }
 
-    pub(crate) fn link(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let LinkIn { oldnodeid } = body.take()?;
-        let (name, old) = (body.name()?, NodeId(oldnodeid));
+    pub(crate) fn link(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let LinkIn { oldnodeid } = request.body.take()?;
+        let (name, old) = (request.body.name()?, NodeId(oldnodeid));
         if !is_in_tree(old) {
             return Err(Errno::EPERM);
         }
-        let file = self.tree.inode(old, OFlags::PATH | OFlags::NOFOLLOW)?;
-        self.make(asked, name, 0, |dir| {
+        let file = self.tree.path(old)?;
+        self.make(&request.asked, name, 0, |dir| {
             fs::linkat(&file, c"", dir, name, AtFlags::EMPTY_PATH).map_err(errno)
         })?;
-        self.made(asked, name, out, face)
+        self.made(name, request)
     }
 
     /// `open(O_CREAT)` of what is not there.
-    pub(crate) fn create(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let CreateIn { flags, mode, umask, .. } = body.take()?;
-        let name = body.name()?;
+    pub(crate) fn create(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let CreateIn { flags, mode, umask, .. } = request.body.take()?;
+        let (name, asked) = (request.body.name()?, request.asked);
         let mut fresh = None;
         let done = self.state.phase(asked.unique) == Phase::Done;
-        let made = self.make(asked, name, umask, |dir| {
+        let made = self.make(&asked, name, umask, |dir| {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            fresh = Some(fs::openat(dir, name, flags, Mode::from_raw_mode(mode & 0o7777)).map_err(errno)?);
+            fresh = Some(fs::openat(dir, name, flags, tree::rights(mode)).map_err(errno)?);
             Ok(())
         });
         match made {
             // Somebody was quicker by another door: with this answer the kernel looks again.
-            Err(Errno::EEXIST) if OFlags::from_bits_retain(flags).contains(OFlags::EXCL) => {
-                return Err(Errno::EEXIST);
+            Err(Errno::EEXIST) if !OFlags::from_bits_retain(flags).contains(OFlags::EXCL) => {
+                return Err(Errno::ESTALE);
             }
-            Err(Errno::EEXIST) => return Err(Errno::ESTALE),
             made => made?,
         }
         let file = match fresh {
             Some(file) => file,
-            None => self.by_name(asked.node, name)?,
+            None => self.tree.named(asked.node, name)?,
         };
-        self.opened_new(asked, asked.node, file, (flags, done), out)?;
-        self.tell(asked, name, face);
+        self.opened_new(&file, (flags, done), request)?;
+        tell(asked.node, name, request.face);
         Ok(())
     }
 
     /// `open(O_TMPFILE)`. One that a killed broker had only made is gone with its descriptor.
-    pub(crate) fn tmpfile(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Errno> {
-        let CreateIn { flags, mode, umask, .. } = body.take()?;
+    pub(crate) fn tmpfile(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let CreateIn { flags, mode, umask, .. } = request.body.take()?;
+        let asked = request.asked;
         if let (Phase::Done, Some(node)) = (self.state.phase(asked.unique), self.state.last_row()) {
             let file = self.tree.inode(node, OFlags::PATH)?;
-            return self.opened_new(asked, asked.node, file, (flags, true), out);
+            return self.opened_new(&file, (flags, true), request);
         }
         let dir = self.tree.directory(asked.node)?;
-        let (how, rights) =
-            (OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, Mode::from_raw_mode(mode & 0o7777));
-        let file = asked.acting(umask, || fs::openat(dir, c".", how, rights)).map_err(errno)?;
+        let how = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let file = asked.acting(umask, || fs::openat(dir, c".", how, tree::rights(mode))).map_err(errno)?;
         self.state.begin(asked.unique, [0; 2]);
-        self.opened_new(asked, asked.node, file, (flags, false), out)
+        self.opened_new(&file, (flags, false), request)
     }
 
     /// Answers with a file that is new, and open.
     fn opened_new(
         &mut self,
-        asked: &Asked,
-        parent: NodeId,
-        file: OwnedFd,
+        file: &OwnedFd,
         (flags, done): (u32, bool),
-        out: &mut Vec<u8>,
+        request: &mut Request<'_>,
     ) -> Result<(), Errno> {
-        let node = tree::number(file.as_fd(), c"")?;
-        let told = tree::look(file.as_fd(), c"")?;
+        let (node, told) = tree::meet(file.as_fd(), c"")?;
         let opened = self.opening(node, file.as_raw_fd(), flags, done)?;
-        wire::put(out, &self.entry_of(asked, parent, node, &told));
-        wire::put(out, &opened);
+        let asked = &request.asked;
+        let entry = self.entry_of(asked, asked.node, node, &told);
+        request.put(&entry);
+        request.put(&opened);
         Ok(())
     }
 
-    fn by_name(&mut self, parent: NodeId, name: &CStr) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        fs::openat(self.tree.directory(parent)?, name, flags, Mode::empty()).map_err(errno)
-    }
-
-    /// Makes a name that is absent, once.
+    /// Makes a name that is absent, once. That of the segments is kept free, whether they are shown or not.
     fn make(
         &mut self,
         asked: &Asked,
@@ -197,22 +155,12 @@ impl Server {
         made
     }
 
-    fn made(
-        &mut self,
-        asked: &Asked,
-        name: &CStr,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
+    fn made(&mut self, name: &CStr, request: &mut Request<'_>) -> Result<(), Errno> {
         self.state.commit();
-        wire::put(out, &self.entry(asked, asked.node, name)?);
-        self.tell(asked, name, face);
+        let entry = self.entry(&request.asked, request.asked.node, name)?;
+        request.put(&entry);
+        tell(request.asked.node, name, request.face);
         Ok(())
-    }
-
-    /// Tells the store of a name of the root that has changed.
-    pub(crate) fn tell(&self, asked: &Asked, name: &CStr, face: &mut dyn Face) {
-        tell(asked.node, name, face);
     }
 }
 

@@ -1,14 +1,13 @@
 //! Names: looking one up, and listing a directory.
 
 use crate::attributes::{attr, links};
-use crate::node::{Node, NodeId, ROOT, SYSV};
-use crate::server::{Asked, Server};
+use crate::node::{Node, NodeId, SYSV};
+use crate::server::{Asked, Request, Server};
 use crate::sysv;
 use crate::tree::{self, errno};
-use crate::wire::{self, Attr, Body, Dirent, EntryOut, OutHeader, ReadIn, op};
+use crate::wire::{self, Attr, Dirent, EntryOut, OutHeader, ReadIn, op};
 use rustix::fs::{self, FileType, OFlags, RawDir, SeekFrom};
 use shmfs_abi::Errno;
-use shmfs_broker::Face;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -30,13 +29,18 @@ pub(crate) struct Listed<'n> {
 
 /// A listing as it is put together, up to the bytes that the kernel has room for.
 pub(crate) struct Listing<'o> {
-    pub(crate) out: &'o mut Vec<u8>,
-    pub(crate) room: usize,
+    out: &'o mut Vec<u8>,
+    room: usize,
     /// With what is asked for each name, as `LOOKUP` would say it.
-    pub(crate) plus: bool,
+    plus: bool,
 }
 
-impl Listing<'_> {
+impl<'o> Listing<'o> {
+    /// The answer to a request for one.
+    pub(crate) fn of(read: &ReadIn, opcode: u32, out: &'o mut Vec<u8>) -> Listing<'o> {
+        Listing { out, room: read.size as usize, plus: opcode == op::READDIRPLUS }
+    }
+
     /// Appends a name. False: there is no room for it.
     pub(crate) fn put(&mut self, listed: &Listed<'_>, entry: impl FnOnce() -> EntryOut) -> bool {
         let name = listed.name.to_bytes();
@@ -59,47 +63,28 @@ impl Listing<'_> {
 }
 
 impl Server {
-    pub(crate) fn lookup(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let name = body.text()?;
+    pub(crate) fn lookup(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let (name, asked) = (request.body.text()?, request.asked);
         if name.is_empty() || name.to_bytes().contains(&b'/') {
             return Err(Errno::EINVAL);
         }
-        if asked.node == ROOT && name == sysv::DIRECTORY && face.sysv() {
-            wire::put(out, &sysv::directory_entry(face));
-            return Ok(());
-        }
-        match self.entry(asked, asked.node, name) {
-            Err(Errno::ENOENT) => self.absent(asked, out),
-            found => {
-                wire::put(out, &found?);
-                Ok(())
+        let entry = if asked.shows_sysv(asked.node, name) {
+            sysv::directory_entry(request.face)
+        } else {
+            match (self.entry(&asked, asked.node, name), asked.reach.of_name(asked.node)) {
+                // That a name is not there is kept as long as a name is.
+                (Err(Errno::ENOENT), entry_valid @ 1..) => EntryOut { entry_valid, ..EntryOut::default() },
+                (found, _) => found?,
             }
-        }
-    }
-
-    /// That a name is not there is kept as long as a name is.
-    fn absent(&self, asked: &Asked, out: &mut Vec<u8>) -> Result<(), Errno> {
-        match asked.reach.of_name(asked.node) {
-            0 => Err(Errno::ENOENT),
-            entry_valid => {
-                wire::put(out, &EntryOut { entry_valid, ..EntryOut::default() });
-                Ok(())
-            }
-        }
+        };
+        request.put(&entry);
+        Ok(())
     }
 
     /// What the kernel is told of a name.
     pub(crate) fn entry(&mut self, asked: &Asked, parent: NodeId, name: &CStr) -> Result<EntryOut, Errno> {
-        let dir = self.tree.directory(parent)?;
+        let (number, told) = tree::meet(self.tree.directory(parent)?, name)?;
         // Who has a file's handle and no name asks for `.` and `..`.
-        let number = tree::number(dir, name)?;
-        let told = tree::look(dir, name)?;
         Ok(self.entry_of(asked, parent, self.tree.known(number), &told))
     }
 
@@ -123,9 +108,8 @@ impl Server {
     pub(crate) fn attributes_valid(&mut self, asked: &Asked, node: NodeId, told: &fs::Statx) -> u64 {
         // Nothing can be stored to a mapping of an empty file before its size changes, which the kernel sees.
         let written = told.stx_size > 0 && self.state.opened(node).is_some_and(|opened| opened.writers > 0);
-        let mode = u32::from(told.stx_mode);
-        let valid = asked.reach.of_attributes(node, mode, written);
-        if valid > 0 && FileType::from_raw_mode(mode) == FileType::RegularFile {
+        let valid = asked.reach.of_attributes(node, tree::is_regular(told), written);
+        if valid > 0 && tree::is_regular(told) {
             self.tell_attributes(node);
         }
         valid
@@ -133,30 +117,20 @@ impl Server {
 
     /// `READDIR` and `READDIRPLUS`: each opens the directory anew, and goes on at the place that the kernel names, which
     /// a tmpfs keeps for each of its names.
-    pub(crate) fn readdir(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let read: ReadIn = body.take()?;
-        let plus = asked.opcode == op::READDIRPLUS;
-        let mut listing = Listing { out, room: read.size as usize, plus };
-        if read.offset < SYSV_PLACE {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-            let dir = self.tree.inode(asked.node, flags)?;
-            fs::seek(&dir, SeekFrom::Start(read.offset)).map_err(errno)?;
-            if !self.list(asked, dir.as_fd(), &mut listing)? {
-                return Ok(());
-            }
+    pub(crate) fn readdir(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let read: ReadIn = request.body.take()?;
+        // The place says what was listed last: behind `.sysv` there is nothing.
+        if read.offset >= SYSV_PLACE {
+            return Ok(());
         }
-        if asked.node == ROOT && face.sysv() && read.offset <= SYSV_PLACE {
-            // The place says what was listed last: behind `.sysv` there is nothing.
+        let (asked, face) = (request.asked, &*request.face);
+        let mut listing = Listing::of(&read, asked.opcode, request.out);
+        let dir = self.tree.inode(asked.node, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        fs::seek(&dir, SeekFrom::Start(read.offset)).map_err(errno)?;
+        let to_the_end = self.list(&asked, dir.as_fd(), &mut listing)?;
+        if to_the_end && asked.shows_sysv(asked.node, sysv::DIRECTORY) {
             let (name, ino, kind) = (sysv::DIRECTORY, SYSV.0, FileType::Directory);
-            if read.offset < SYSV_PLACE {
-                listing.put(&Listed { name, ino, place: SYSV_PLACE, kind }, || sysv::directory_entry(face));
-            }
+            listing.put(&Listed { name, ino, place: SYSV_PLACE, kind }, || sysv::directory_entry(face));
         }
         Ok(())
     }
@@ -182,36 +156,33 @@ impl Server {
     }
 
     fn entry_in(&mut self, asked: &Asked, dir: BorrowedFd<'_>, name: &CStr) -> Result<EntryOut, Errno> {
-        let node = tree::number(dir, name)?;
-        Ok(self.entry_of(asked, asked.node, node, &tree::look(dir, name)?))
+        let (node, told) = tree::meet(dir, name)?;
+        Ok(self.entry_of(asked, asked.node, node, &told))
     }
 
-    pub(crate) fn readlink(&mut self, asked: &Asked, out: &mut Vec<u8>) -> Result<(), Errno> {
-        let link = self.tree.inode(asked.node, OFlags::PATH | OFlags::NOFOLLOW)?;
+    pub(crate) fn readlink(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let link = self.tree.path(request.asked.node)?;
         let target = fs::readlinkat(&link, c"", Vec::new()).map_err(errno)?;
-        out.extend_from_slice(target.to_bytes());
+        request.out.extend_from_slice(target.to_bytes());
         Ok(())
     }
 
-    pub(crate) fn statfs(&mut self, out: &mut Vec<u8>, face: &mut dyn Face) -> Result<(), Errno> {
+    pub(crate) fn statfs(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
         let told = fs::fstatfs(self.tree.mount()).map_err(errno)?;
         let unit = told.f_bsize as u64;
         // What lies elsewhere is in the store, too: it is used, and the tree's own limit is lower by it.
-        let outside = face.outside().0.div_ceil(unit);
-        wire::put(
-            out,
-            &wire::Statfs {
-                blocks: told.f_blocks + outside,
-                bfree: told.f_bfree,
-                bavail: told.f_bavail,
-                files: told.f_files,
-                ffree: told.f_ffree,
-                bsize: told.f_bsize as u32,
-                namelen: told.f_namelen as u32,
-                frsize: told.f_frsize as u32,
-                ..wire::Statfs::default()
-            },
-        );
+        let outside = request.face.outside().0.div_ceil(unit);
+        request.put(&wire::Statfs {
+            blocks: told.f_blocks + outside,
+            bfree: told.f_bfree,
+            bavail: told.f_bavail,
+            files: told.f_files,
+            ffree: told.f_ffree,
+            bsize: told.f_bsize as u32,
+            namelen: told.f_namelen as u32,
+            frsize: told.f_frsize as u32,
+            ..wire::Statfs::default()
+        });
         Ok(())
     }
 }

@@ -6,10 +6,10 @@
 //! Owns: when such a number comes and goes. Leaves to others: the rows that remember it (`state`).
 
 use crate::node::{Node, NodeId};
-use crate::server::{Asked, Server, forget_attributes};
+use crate::server::{Request, Server};
 use crate::state::{Opened, Phase};
 use crate::wire::flags::FOPEN_PASSTHROUGH;
-use crate::wire::{self, Body, OpenIn, OpenOut, ReleaseIn};
+use crate::wire::{OpenIn, OpenOut, ReleaseIn};
 use rustix::fs::OFlags;
 use shmfs_abi::Errno;
 use std::os::fd::AsRawFd;
@@ -20,10 +20,13 @@ fn writes(flags: u32) -> bool {
 }
 
 impl Server {
-    pub(crate) fn open(&mut self, asked: &Asked, mut body: Body<'_>, out: &mut Vec<u8>) -> Result<(), Errno> {
-        let OpenIn { flags, .. } = body.take()?;
+    pub(crate) fn open(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let OpenIn { flags, .. } = request.body.take()?;
+        let asked = request.asked;
+        let node = asked.node.node();
         let done = self.state.phase(asked.unique) == Phase::Done;
-        if !done && writes(flags) && (self.state.is_flagged() || asked.reach.attached) {
+        let may_be_flagged = self.state.is_flagged() || asked.reach.attached;
+        if !done && writes(flags) && may_be_flagged && matches!(node, Some(Node::Inode(_))) {
             // The kernel's FUSE knows of no flags: the tmpfs says whether the inode is immutable, or append-only.
             let asked_for = OFlags::from_bits_retain(flags) & (OFlags::ACCMODE | OFlags::APPEND);
             self.tree.inode(asked.node, asked_for | OFlags::NONBLOCK)?;
@@ -31,20 +34,24 @@ impl Server {
         if !done {
             self.state.begin(asked.unique, [0; 2]);
         }
-        let opened = match asked.node.node() {
+        let opened = match node {
             // Another description of the same file: there is nothing to look for.
             _ if self.state.opened(asked.node).is_some() => self.opening(asked.node, -1, flags, done)?,
             Some(Node::Inode(_)) => {
-                let file = self.tree.inode(asked.node, OFlags::PATH | OFlags::NOFOLLOW)?;
+                let file = self.tree.path(asked.node)?;
                 self.opening(asked.node, file.as_raw_fd(), flags, done)?
+            }
+            Some(Node::Segment(shmid)) => {
+                let number = request.face.segment_number(shmid).ok_or(Errno::ESTALE)?;
+                self.opening(asked.node, number, flags, done)?
             }
             _ => return Err(Errno::EISDIR),
         };
         if writes(flags) && !done {
             // Attributes that the kernel keeps are not good any more once a mapping is stored to.
-            let _ = self.device.notify(&forget_attributes(asked.node));
+            self.attributes_changed(asked.node);
         }
-        wire::put(out, &opened);
+        request.put(&opened);
         Ok(())
     }
 
@@ -80,8 +87,9 @@ impl Server {
         Ok(OpenOut { fh: 0, open_flags: FOPEN_PASSTHROUGH, backing_id: opened.backing })
     }
 
-    pub(crate) fn release(&mut self, asked: &Asked, mut body: Body<'_>) -> Result<(), Errno> {
-        let ReleaseIn { flags, .. } = body.take()?;
+    pub(crate) fn release(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let ReleaseIn { flags, .. } = request.body.take()?;
+        let asked = request.asked;
         if self.state.phase(asked.unique) != Phase::Done {
             self.close(asked.unique, asked.node, writes(flags));
         }

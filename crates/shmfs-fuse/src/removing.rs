@@ -4,15 +4,13 @@
 
 use crate::creating::tell;
 use crate::names::is_in_tree;
-use crate::node::{NodeId, ROOT};
-use crate::server::{Asked, Server};
+use crate::node::NodeId;
+use crate::server::{Request, Server};
 use crate::state::Phase;
-use crate::sysv;
 use crate::tree::{self, errno};
-use crate::wire::{Body, Rename2In, RenameIn, op};
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags, Statx};
+use crate::wire::{Rename2In, RenameIn, op};
+use rustix::fs::{self, AtFlags, FileType, RenameFlags, Statx};
 use shmfs_abi::{Errno, Gid, Uid};
-use shmfs_broker::Face;
 use shmfs_sys::fsuser;
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -22,14 +20,9 @@ const SMALL: u64 = 128;
 
 impl Server {
     /// `UNLINK` and `RMDIR`.
-    pub(crate) fn remove(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let name = body.name()?;
-        if asked.node == ROOT && name == sysv::DIRECTORY && face.sysv() {
+    pub(crate) fn remove(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let (name, asked) = (request.body.name()?, request.asked);
+        if asked.shows_sysv(asked.node, name) {
             return Err(Errno::EPERM);
         }
         let dir = self.tree.directory(asked.node)?;
@@ -46,17 +39,13 @@ impl Server {
                 self.state.commit();
             }
         }
-        tell(asked.node, name, face);
+        tell(asked.node, name, request.face);
         Ok(())
     }
 
     /// `RENAME` and `RENAME2`.
-    pub(crate) fn rename(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
+    pub(crate) fn rename(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let (asked, body) = (request.asked, &mut request.body);
         let (newdir, flags) = if asked.opcode == op::RENAME {
             (body.take::<RenameIn>()?.newdir, 0)
         } else {
@@ -64,14 +53,13 @@ impl Server {
             (newdir, flags)
         };
         let (from, to, parent) = (body.name()?, body.name()?, NodeId(newdir));
-        let shown = [(asked.node, from), (parent, to)];
-        if !is_in_tree(parent) || face.sysv() && shown.contains(&(ROOT, sysv::DIRECTORY)) {
+        if !is_in_tree(parent) || asked.shows_sysv(asked.node, from) || asked.shows_sysv(parent, to) {
             return Err(Errno::EPERM);
         }
         let flags = RenameFlags::from_bits_retain(flags);
         let exchange = flags.contains(RenameFlags::EXCHANGE);
-        let moved = tree::look(self.tree.directory(asked.node)?, from);
-        let target = tree::look(self.tree.directory(parent)?, to);
+        let (old, new) = self.tree.directories(asked.node, parent)?;
+        let (moved, target) = (tree::look(old, from), tree::look(new, to));
         match (self.state.phase(asked.unique), &moved, &target) {
             (Phase::Done, ..) => {}
             (Phase::Begun([a, b]), ..)
@@ -86,10 +74,8 @@ impl Server {
                 }
                 let before = [told.stx_ino, target.as_ref().map_or(0, |target| target.stx_ino)];
                 self.state.begin(asked.unique, before);
-                // Both at once: a directory that is lent may be put aside for another.
-                let old = self.tree.directory(asked.node)?.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
-                let new = self.tree.directory(parent)?;
-                let rename = || fs::renameat_with(&old, from, new, to, flags).map_err(errno);
+                let (old, new) = self.tree.directories(asked.node, parent)?;
+                let rename = || fs::renameat_with(old, from, new, to, flags).map_err(errno);
                 if flags.contains(RenameFlags::WHITEOUT) {
                     // What takes the old name's place is the caller's.
                     fsuser::acting_as(Uid(asked.uid), Gid(asked.gid), rename)?;
@@ -99,8 +85,8 @@ impl Server {
                 self.state.commit();
             }
         }
-        tell(asked.node, from, face);
-        tell(parent, to, face);
+        tell(asked.node, from, request.face);
+        tell(parent, to, request.face);
         Ok(())
     }
 
@@ -112,10 +98,8 @@ impl Server {
         if !is_last || kind == FileType::RegularFile && told.stx_blocks > SMALL {
             return Ok(());
         }
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = fs::openat(self.tree.directory(parent)?, name, flags, Mode::empty()).map_err(errno);
         // One that cannot be kept is removed all the same.
-        let Ok(victim) = opened else { return Ok(()) };
+        let Ok(victim) = self.tree.named(parent, name) else { return Ok(()) };
         let node = tree::number(victim.as_fd(), c"")?;
         if is_directory {
             self.tree.forget(node);

@@ -8,17 +8,20 @@
 //! Not done: `READ` and `WRITE`: every file is open with passthrough; a long `FALLOCATE` makes everybody else wait.
 
 use crate::init;
-use crate::node::{Node, NodeId};
+use crate::node::{Node, NodeId, ROOT};
 use crate::pins::Pins;
 use crate::state::State;
+use crate::sysv;
 use crate::tree::Tree;
 use crate::validity::{MODEST, Reach};
 use crate::wire::{self, Body, InHeader, flags, op};
 use shmfs_abi::Errno;
 use shmfs_broker::Face;
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
+use zerocopy::{Immutable, IntoBytes};
 
 /// The connection to the kernel, besides its requests.
 pub trait Device: Send {
@@ -51,6 +54,21 @@ pub(crate) struct Asked {
     pub(crate) sysv: bool,
 }
 
+/// A request as it is served: what it says, what of it is not read yet, where its answer goes, and the store.
+pub(crate) struct Request<'r> {
+    pub(crate) asked: Asked,
+    pub(crate) body: Body<'r>,
+    pub(crate) out: &'r mut Vec<u8>,
+    pub(crate) face: &'r mut dyn Face,
+}
+
+impl Request<'_> {
+    /// Answers with one more part.
+    pub(crate) fn put(&mut self, part: &(impl IntoBytes + Immutable)) {
+        wire::put(self.out, part);
+    }
+}
+
 /// One mounted tree.
 pub struct Server {
     pub(crate) tree: Tree,
@@ -81,7 +99,7 @@ impl Server {
     ) -> Result<Server, Errno> {
         let tree = Tree::open(hidden)?;
         let state = State::open(state)?;
-        let mut is_known = |node: NodeId| device.notify(&forget_attributes(node)) != Err(Errno::ENOENT);
+        let mut is_known = |node: NodeId| device.notify(&attributes_changed(node)) != Err(Errno::ENOENT);
         let pins = Pins::take_over(&state, |node| resumed && is_known(node));
         if resumed {
             state.left().for_each(|left| device.backing_close(left));
@@ -103,7 +121,7 @@ impl Server {
             self.forget(&asked, body);
             return false;
         }
-        let outcome = self.serve(&asked, body, out, face);
+        let outcome = self.serve(&mut Request { asked, body, out, face });
         tracing::trace!(?asked, ?outcome, "answered");
         wire::finish(out, header.unique, outcome);
         true
@@ -132,8 +150,14 @@ impl Server {
     /// Others reach the files of the root from now on: what the kernel keeps of files is not good any more.
     pub fn forget_attributes(&mut self) {
         for (_, node) in std::mem::take(&mut self.told) {
-            let _ = self.device.notify(&forget_attributes(node));
+            self.attributes_changed(node);
         }
+    }
+
+    /// What the kernel keeps of an inode's attributes is not good any more.
+    pub(crate) fn attributes_changed(&mut self, node: NodeId) {
+        // One that it does not know it has nothing of.
+        let _ = self.device.notify(&attributes_changed(node));
     }
 
     /// The kernel is told attributes of a regular file that are good for some time.
@@ -146,51 +170,46 @@ impl Server {
         self.told.push_back((now, node));
     }
 
-    fn serve(
-        &mut self,
-        asked: &Asked,
-        body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        if asked.opcode == op::INIT {
-            return init::agree(body, out);
+    fn serve(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let Asked { opcode, node, .. } = request.asked;
+        if opcode == op::INIT {
+            return init::agree(request.body, request.out);
         }
-        let node = asked.node.node().ok_or(Errno::ESTALE)?;
+        let node = node.node().ok_or(Errno::ESTALE)?;
         if let Node::Sysv | Node::Segment(_) = node {
-            return self.serve_sysv(asked, node, body, out, face);
+            return self.serve_sysv(node, request);
         }
-        match asked.opcode {
-            op::LOOKUP => self.lookup(asked, body, out, face),
-            op::GETATTR => self.getattr(asked, out),
-            op::STATX => self.statx(asked, out),
-            op::SETATTR => self.setattr(asked, body, out),
-            op::READLINK => self.readlink(asked, out),
-            op::SYMLINK => self.symlink(asked, body, out, face),
-            op::MKNOD => self.mknod(asked, body, out, face),
-            op::MKDIR => self.mkdir(asked, body, out, face),
-            op::CREATE => self.create(asked, body, out, face),
-            op::TMPFILE => self.tmpfile(asked, body, out),
-            op::LINK => self.link(asked, body, out, face),
-            op::UNLINK | op::RMDIR => self.remove(asked, body, face),
-            op::RENAME | op::RENAME2 => self.rename(asked, body, face),
-            op::OPEN => self.open(asked, body, out),
-            op::RELEASE => self.release(asked, body),
+        match opcode {
+            op::LOOKUP => self.lookup(request),
+            op::GETATTR => self.getattr(request),
+            op::STATX => self.statx(request),
+            op::SETATTR => self.setattr(request),
+            op::READLINK => self.readlink(request),
+            op::SYMLINK => self.symlink(request),
+            op::MKNOD => self.mknod(request),
+            op::MKDIR => self.mkdir(request),
+            op::CREATE => self.create(request),
+            op::TMPFILE => self.tmpfile(request),
+            op::LINK => self.link(request),
+            op::UNLINK | op::RMDIR => self.remove(request),
+            op::RENAME | op::RENAME2 => self.rename(request),
+            op::OPEN => self.open(request),
+            op::RELEASE => self.release(request),
             op::OPENDIR => {
-                wire::put(out, &wire::OpenOut::default());
+                request.put(&wire::OpenOut::default());
                 Ok(())
             }
             op::RELEASEDIR | op::DESTROY => Ok(()),
-            op::READDIR | op::READDIRPLUS => self.readdir(asked, body, out, face),
-            op::STATFS => self.statfs(out, face),
-            op::SETXATTR => self.setxattr(asked, body),
-            op::GETXATTR => self.getxattr(asked, body, out),
-            op::LISTXATTR => self.listxattr(asked, body, out),
-            op::REMOVEXATTR => self.removexattr(asked, body),
-            op::FALLOCATE => self.fallocate(asked, body, face),
-            op::LSEEK => self.lseek(asked, body, out, face),
-            op::COPY_FILE_RANGE => self.copy_file_range(asked, body, out, face),
-            op::IOCTL => self.ioctl(asked, body, out),
+            op::READDIR | op::READDIRPLUS => self.readdir(request),
+            op::STATFS => self.statfs(request),
+            op::SETXATTR => self.setxattr(request),
+            op::GETXATTR => self.getxattr(request),
+            op::LISTXATTR => self.listxattr(request),
+            op::REMOVEXATTR => self.removexattr(request),
+            op::FALLOCATE => self.fallocate(request),
+            op::LSEEK => self.lseek(request),
+            op::COPY_FILE_RANGE => self.copy_file_range(request),
+            op::IOCTL => self.ioctl(request),
             op::READ | op::WRITE => Err(Errno::EIO),
             // The kernel does what is left by itself, or does not ask again.
             _ => Err(Errno::ENOSYS),
@@ -210,6 +229,11 @@ impl Server {
 }
 
 impl Asked {
+    /// Whether this is the name under which segments are shown.
+    pub(crate) fn shows_sysv(&self, parent: NodeId, name: &CStr) -> bool {
+        self.sysv && parent == ROOT && name == sysv::DIRECTORY
+    }
+
     fn of(header: &InHeader, face: &dyn Face) -> Asked {
         let &InHeader { opcode, unique, nodeid, uid, gid, pid, .. } = header;
         let reach = Reach { shared: face.is_shared(), attached: face.is_attached() };
@@ -219,7 +243,7 @@ impl Asked {
 }
 
 /// The notice that an inode's attributes have changed.
-pub(crate) fn forget_attributes(node: NodeId) -> Vec<u8> {
+fn attributes_changed(node: NodeId) -> Vec<u8> {
     let part = wire::InvalInodeOut { ino: node.0, off: -1, len: 0 };
-    wire::notice(op::NOTIFY_INVAL_INODE, zerocopy::IntoBytes::as_bytes(&part))
+    wire::notice(op::NOTIFY_INVAL_INODE, part.as_bytes())
 }

@@ -9,12 +9,11 @@
 use crate::attributes::{made_up, statx_of};
 use crate::names::{Listed, Listing};
 use crate::node::{Node, NodeId, ROOT, SYSV};
-use crate::server::{Asked, Server};
+use crate::server::{Asked, Request, Server};
 use crate::state::Phase;
 use crate::wire::flags::SetAttr;
 use crate::wire::{
-    self, Attr, AttrOut, Body, EntryOut, GetxattrIn, GetxattrOut, OpenIn, OpenOut, ReadIn, SetattrIn,
-    StatxOut, op,
+    Attr, AttrOut, EntryOut, GetxattrIn, GetxattrOut, OpenOut, ReadIn, SetattrIn, StatxOut, op,
 };
 use rustix::fs::FileType;
 use shmfs_abi::{Caps, Cred, Errno, Gid, Groups, Key, Pid, Shmid, Time, Uid};
@@ -92,107 +91,74 @@ fn named(name: &CStr, face: &dyn Face) -> Option<Segment> {
 
 impl Server {
     /// A request about the directory or a segment.
-    pub(crate) fn serve_sysv(
-        &mut self,
-        asked: &Asked,
-        node: Node,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        match (asked.opcode, node) {
+    pub(crate) fn serve_sysv(&mut self, node: Node, request: &mut Request<'_>) -> Result<(), Errno> {
+        match (request.asked.opcode, node) {
             (op::LOOKUP, Node::Sysv) => {
-                let name = body.text()?;
-                match name.to_bytes() {
-                    b"." => wire::put(out, &directory_entry(face)),
-                    b".." => wire::put(out, &self.entry(asked, ROOT, c".")?),
-                    _ => wire::put(out, &entry(&named(name, face).ok_or(Errno::ENOENT)?)),
-                }
-                Ok(())
+                let (name, face) = (request.body.text()?, &*request.face);
+                let found = match name.to_bytes() {
+                    b"." => directory_entry(face),
+                    b".." => self.entry(&request.asked, ROOT, c".")?,
+                    _ => entry(&named(name, face).ok_or(Errno::ENOENT)?),
+                };
+                request.put(&found);
             }
-            (op::GETATTR, Node::Sysv) => put_attr(directory_attr(face), out),
-            (op::OPENDIR, Node::Sysv) => {
-                wire::put(out, &OpenOut::default());
-                Ok(())
+            (op::GETATTR, _) => {
+                let attr = attr_of(node, request.face)?;
+                request.put(&AttrOut { attr, ..AttrOut::default() });
             }
-            (op::READDIR | op::READDIRPLUS, Node::Sysv) => list(asked, body, out, face),
-            (op::RELEASEDIR, _) => Ok(()),
-            (op::UNLINK, Node::Sysv) => {
-                let named = named(body.name()?, face);
-                if self.state.phase(asked.unique) == Phase::Unknown || named.is_some() {
-                    let segment = named.ok_or(Errno::ENOENT)?;
-                    self.state.begin(asked.unique, [0; 2]);
-                    face.remove_segment(&caller(asked), segment.shmid)?;
-                    self.state.commit();
-                }
-                Ok(())
+            (op::STATX, _) => {
+                let stat = statx_of(&attr_of(node, request.face)?);
+                request.put(&StatxOut { stat, ..StatxOut::default() });
             }
-            (op::GETATTR, Node::Segment(shmid)) => {
-                put_attr(segment_attr(&face.segment(shmid).ok_or(Errno::ESTALE)?), out)
-            }
-            (op::SETATTR, Node::Segment(shmid)) => set(asked, shmid, body, out, face),
-            (op::OPEN, Node::Segment(shmid)) => self.open_segment(asked, shmid, body, out, face),
-            (op::RELEASE, Node::Segment(_)) => self.release(asked, body),
-            (op::FALLOCATE, Node::Segment(_)) => self.fallocate(asked, body, face),
-            (op::LSEEK, Node::Segment(_)) => self.lseek(asked, body, out, face),
-            (op::COPY_FILE_RANGE, Node::Segment(_)) => self.copy_file_range(asked, body, out, face),
-            (op::STATFS, _) => self.statfs(out, face),
-            (op::GETXATTR, _) => Err(Errno::EOPNOTSUPP),
+            (op::OPENDIR, Node::Sysv) => request.put(&OpenOut::default()),
+            (op::READDIR | op::READDIRPLUS, Node::Sysv) => list(request)?,
+            (op::RELEASEDIR, _) => {}
+            (op::UNLINK, Node::Sysv) => self.remove_segment(request)?,
+            (op::SETATTR, Node::Segment(shmid)) => set(shmid, request)?,
+            (op::OPEN, Node::Segment(_)) => self.open(request)?,
+            (op::RELEASE, Node::Segment(_)) => self.release(request)?,
+            (op::FALLOCATE, Node::Segment(_)) => self.fallocate(request)?,
+            (op::LSEEK, Node::Segment(_)) => self.lseek(request)?,
+            (op::COPY_FILE_RANGE, Node::Segment(_)) => self.copy_file_range(request)?,
+            (op::STATFS, _) => self.statfs(request)?,
+            (op::GETXATTR, _) => return Err(Errno::EOPNOTSUPP),
             (op::LISTXATTR, _) => {
-                if body.take::<GetxattrIn>()?.size == 0 {
-                    wire::put(out, &GetxattrOut::default());
+                if request.body.take::<GetxattrIn>()?.size == 0 {
+                    request.put(&GetxattrOut::default());
                 }
-                Ok(())
             }
-            (op::STATX, Node::Sysv) => put_statx(&directory_attr(face), out),
-            (op::STATX, Node::Segment(shmid)) => {
-                put_statx(&segment_attr(&face.segment(shmid).ok_or(Errno::ESTALE)?), out)
-            }
-            (op::IOCTL, _) => Err(Errno::ENOTTY),
-            _ => Err(Errno::EPERM),
+            (op::IOCTL, _) => return Err(Errno::ENOTTY),
+            _ => return Err(Errno::EPERM),
         }
+        Ok(())
     }
 
-    fn open_segment(
-        &mut self,
-        asked: &Asked,
-        shmid: Shmid,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-        face: &mut dyn Face,
-    ) -> Result<(), Errno> {
-        let OpenIn { flags, .. } = body.take()?;
-        let done = self.state.phase(asked.unique) == Phase::Done;
-        if !done {
-            self.state.begin(asked.unique, [0; 2]);
+    /// `IPC_RMID`. When it comes again and there is no such name any more, it was done.
+    fn remove_segment(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let (asked, named) = (&request.asked, named(request.body.name()?, request.face));
+        if self.state.phase(asked.unique) != Phase::Unknown && named.is_none() {
+            return Ok(());
         }
-        let number = face.segment_number(shmid).ok_or(Errno::ESTALE)?;
-        wire::put(out, &self.opening(asked.node, number, flags, done)?);
+        let segment = named.ok_or(Errno::ENOENT)?;
+        self.state.begin(asked.unique, [0; 2]);
+        request.face.remove_segment(&caller(asked), segment.shmid)?;
+        self.state.commit();
         Ok(())
     }
 }
 
-fn put_attr(attr: Attr, out: &mut Vec<u8>) -> Result<(), Errno> {
-    wire::put(out, &AttrOut { attr, ..AttrOut::default() });
-    Ok(())
-}
-
-fn put_statx(attr: &Attr, out: &mut Vec<u8>) -> Result<(), Errno> {
-    wire::put(out, &StatxOut { stat: statx_of(attr), ..StatxOut::default() });
-    Ok(())
+fn attr_of(node: Node, face: &dyn Face) -> Result<Attr, Errno> {
+    match node {
+        Node::Segment(shmid) => Ok(segment_attr(&face.segment(shmid).ok_or(Errno::ESTALE)?)),
+        _ => Ok(directory_attr(face)),
+    }
 }
 
 /// `IPC_SET`. What is not given stays.
-fn set(
-    asked: &Asked,
-    shmid: Shmid,
-    mut body: Body<'_>,
-    out: &mut Vec<u8>,
-    face: &mut dyn Face,
-) -> Result<(), Errno> {
-    let told: SetattrIn = body.take()?;
+fn set(shmid: Shmid, request: &mut Request<'_>) -> Result<(), Errno> {
+    let told: SetattrIn = request.body.take()?;
     let valid = SetAttr::from_bits_truncate(told.valid);
-    let segment = face.segment(shmid).ok_or(Errno::ESTALE)?;
+    let segment = request.face.segment(shmid).ok_or(Errno::ESTALE)?;
     let cuts = valid.contains(SetAttr::SIZE);
     // open(O_TRUNC) comes without a file, and asks for no bytes.
     if cuts && told.size != segment.size.0 && (told.size != 0 || valid.contains(SetAttr::FH)) {
@@ -205,9 +171,11 @@ fn set(
         let uid = if valid.contains(SetAttr::UID) { Uid(told.uid) } else { segment.uid };
         let gid = if valid.contains(SetAttr::GID) { Gid(told.gid) } else { segment.gid };
         let mode = if valid.contains(SetAttr::MODE) { told.mode } else { segment.mode };
-        face.set_segment(&caller(asked), shmid, uid, gid, mode & 0o777)?;
+        request.face.set_segment(&caller(&request.asked), shmid, uid, gid, mode & 0o777)?;
     }
-    put_attr(segment_attr(&face.segment(shmid).ok_or(Errno::ESTALE)?), out)
+    let attr = attr_of(Node::Segment(shmid), request.face)?;
+    request.put(&AttrOut { attr, ..AttrOut::default() });
+    Ok(())
 }
 
 /// Who asks, as System V's rules want it. The kernel tells user and group; root has root's rights.
@@ -222,9 +190,9 @@ fn caller(asked: &Asked) -> Cred {
     }
 }
 
-fn list(asked: &Asked, mut body: Body<'_>, out: &mut Vec<u8>, face: &dyn Face) -> Result<(), Errno> {
-    let read: ReadIn = body.take()?;
-    let mut listing = Listing { out, room: read.size as usize, plus: asked.opcode == op::READDIRPLUS };
+fn list(request: &mut Request<'_>) -> Result<(), Errno> {
+    let read: ReadIn = request.body.take()?;
+    let mut listing = Listing::of(&read, request.asked.opcode, request.out);
     // A place is an id, twice and the name's order behind it: it stays while others come and go.
     let dots = [(c".".to_owned(), SYSV.0, 1), (c"..".to_owned(), ROOT.0, 2)];
     for (name, ino, place) in dots {
@@ -233,7 +201,7 @@ fn list(asked: &Asked, mut body: Body<'_>, out: &mut Vec<u8>, face: &dyn Face) -
             return Ok(());
         }
     }
-    for segment in face.segments() {
+    for segment in request.face.segments() {
         for (name, order) in names(&segment).iter().zip(1..) {
             let place = 2 + u64::from(segment.shmid.0.cast_unsigned()) * 2 + order;
             let ino = NodeId::of_segment(segment.shmid).0;

@@ -4,7 +4,7 @@
 //! Leaves to others: what is done with what is opened.
 
 use crate::node::{Node, NodeId, ROOT};
-use rustix::fs::{self, AtFlags, Mode, OFlags, Statx, StatxFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Statx, StatxFlags};
 use shmfs_abi::Errno;
 use shmfs_sys::handle::Handle;
 use std::collections::HashMap;
@@ -63,28 +63,59 @@ impl Tree {
 
     /// Lends a directory of the tree, whatever its mode.
     pub(crate) fn directory(&mut self, node: NodeId) -> Result<BorrowedFd<'_>, Errno> {
-        if node.node() == Some(Node::Root) {
-            return Ok(self.root.as_fd());
+        self.have(node)?;
+        self.lent(node).ok_or(Errno::ESTALE)
+    }
+
+    /// Lends two, which may be one.
+    pub(crate) fn directories(
+        &mut self,
+        one: NodeId,
+        other: NodeId,
+    ) -> Result<(BorrowedFd<'_>, BorrowedFd<'_>), Errno> {
+        self.have(one)?;
+        self.have(other)?;
+        // The other one may have taken the place of all.
+        self.have(one)?;
+        self.lent(one).zip(self.lent(other)).ok_or(Errno::ESTALE)
+    }
+
+    fn have(&mut self, node: NodeId) -> Result<(), Errno> {
+        if self.lent(node).is_some() {
+            return Ok(());
         }
-        if !self.directories.contains_key(&node) {
-            let opened = self.inode(node, OFlags::PATH | OFlags::DIRECTORY)?;
-            if self.directories.len() >= DIRECTORIES {
-                self.directories.clear();
-            }
-            self.directories.insert(node, opened);
+        let opened = self.inode(node, OFlags::PATH | OFlags::DIRECTORY)?;
+        if self.directories.len() >= DIRECTORIES {
+            self.directories.clear();
         }
-        self.directories.get(&node).map(AsFd::as_fd).ok_or(Errno::ESTALE)
+        self.directories.insert(node, opened);
+        Ok(())
+    }
+
+    /// A directory that is open.
+    fn lent(&self, node: NodeId) -> Option<BorrowedFd<'_>> {
+        match node.node() {
+            Some(Node::Root) => Some(self.root.as_fd()),
+            _ => self.directories.get(&node).map(AsFd::as_fd),
+        }
+    }
+
+    /// The inode with this name, whatever it is, without a right to its bytes.
+    pub(crate) fn named(&mut self, parent: NodeId, name: &CStr) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        fs::openat(self.directory(parent)?, name, flags, Mode::empty()).map_err(errno)
+    }
+
+    /// An inode by its number, in the same way.
+    pub(crate) fn path(&self, node: NodeId) -> Result<OwnedFd, Errno> {
+        self.inode(node, OFlags::PATH | OFlags::NOFOLLOW)
     }
 
     /// What an inode of the tree says of itself.
     pub(crate) fn look_at(&self, node: NodeId) -> Result<Statx, Errno> {
-        let known = match node.node() {
-            Some(Node::Root) => Some(&self.root),
-            _ => self.directories.get(&node),
-        };
-        match known {
-            Some(directory) => look(directory.as_fd(), c""),
-            None => look(self.inode(node, OFlags::PATH | OFlags::NOFOLLOW)?.as_fd(), c""),
+        match self.lent(node) {
+            Some(directory) => look(directory, c""),
+            None => look(self.path(node)?.as_fd(), c""),
         }
     }
 
@@ -105,7 +136,22 @@ pub(crate) fn number(dir: BorrowedFd<'_>, name: &CStr) -> Result<NodeId, Errno> 
     Handle::of(dir, name).map(NodeId::of_inode)
 }
 
+/// The number of an inode, and what it says of itself, as with [`look`].
+pub(crate) fn meet(dir: BorrowedFd<'_>, name: &CStr) -> Result<(NodeId, Statx), Errno> {
+    Ok((number(dir, name)?, look(dir, name)?))
+}
+
+/// Whether it has bytes.
+pub(crate) fn is_regular(told: &Statx) -> bool {
+    FileType::from_raw_mode(u32::from(told.stx_mode)) == FileType::RegularFile
+}
+
+/// The permission bits of a mode.
+pub(crate) fn rights(mode: u32) -> Mode {
+    Mode::from_raw_mode(mode & 0o7777)
+}
+
 /// The path under which calls that want one find the inode behind a descriptor.
-pub(crate) fn path(fd: BorrowedFd<'_>) -> String {
+pub(crate) fn proc_path(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }

@@ -31,11 +31,9 @@ impl Reach {
     }
 
     /// How long attributes are good.
-    pub(crate) fn of_attributes(self, node: NodeId, mode: u32, is_written: bool) -> u64 {
-        const S_IFMT: u32 = 0o170_000;
-        const S_IFREG: u32 = 0o100_000;
+    pub(crate) fn of_attributes(self, node: NodeId, is_regular: bool, is_written: bool) -> u64 {
         // A file below may have been in the root when it was opened.
-        let reached = self.attached || self.shared && (node == ROOT || mode & S_IFMT == S_IFREG);
+        let reached = self.attached || self.shared && (node == ROOT || is_regular);
         if reached || is_written { 0 } else { MODEST }
     }
 }

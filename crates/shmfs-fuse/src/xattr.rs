@@ -1,12 +1,13 @@
 //! Extended attributes, ACLs among them: the tmpfs keeps them.
 
-use crate::server::{Asked, Server};
+use crate::server::{Asked, Request, Server};
 use crate::state::Phase;
 use crate::tree::{self, errno};
 use crate::wire::flags::SETXATTR_ACL_KILL_SGID;
-use crate::wire::{self, Body, GetxattrIn, GetxattrOut, SetxattrIn};
-use rustix::fs::{self, Mode, OFlags, XattrFlags};
+use crate::wire::{self, GetxattrIn, GetxattrOut, SetxattrIn};
+use rustix::fs::{self, XattrFlags};
 use shmfs_abi::Errno;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Bytes of the largest value, and of the longest list of names (`XATTR_SIZE_MAX`, `XATTR_LIST_MAX`).
@@ -23,23 +24,23 @@ const S_ISGID: u32 = 0o2000;
 
 impl Server {
     fn with_xattrs(&self, asked: &Asked) -> Result<(OwnedFd, String), Errno> {
-        let inode = self.tree.inode(asked.node, OFlags::PATH | OFlags::NOFOLLOW)?;
-        let path = tree::path(inode.as_fd());
+        let inode = self.tree.path(asked.node)?;
+        let path = tree::proc_path(inode.as_fd());
         Ok((inode, path))
     }
 
-    pub(crate) fn setxattr(&mut self, asked: &Asked, mut body: Body<'_>) -> Result<(), Errno> {
+    pub(crate) fn setxattr(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let (asked, body) = (&request.asked, &mut request.body);
         let SetxattrIn { size, flags, setxattr_flags, .. } = body.take()?;
         let (name, value) = (body.text()?, body.bytes(size as usize)?);
         let (inode, path) = self.with_xattrs(asked)?;
         let flags = XattrFlags::from_bits_retain(flags);
         let creates = flags.contains(XattrFlags::CREATE);
-        let is_there = || fs::getxattr(&path, name, &mut [0; 0][..]).is_ok();
         match self.state.phase(asked.unique) {
             Phase::Done => return Ok(()),
-            Phase::Begun([absent, _]) if creates && absent == 1 && is_there() => {}
+            Phase::Begun([absent, _]) if creates && absent == 1 && is_there(&path, name) => {}
             _ => {
-                let absent = u64::from(creates && !is_there());
+                let absent = u64::from(creates && !is_there(&path, name));
                 self.state.begin(asked.unique, [absent, 0]);
                 fs::setxattr(&path, name, value, flags).map_err(errno)?;
             }
@@ -47,80 +48,67 @@ impl Server {
         if setxattr_flags & SETXATTR_ACL_KILL_SGID != 0 {
             let mode = u32::from(tree::look(inode.as_fd(), c"")?.stx_mode);
             if mode & S_ISGID != 0 {
-                fs::chmod(&path, Mode::from_raw_mode(mode & 0o7777 & !S_ISGID)).map_err(errno)?;
+                fs::chmod(&path, tree::rights(mode & !S_ISGID)).map_err(errno)?;
             }
         }
         self.state.commit();
         Ok(())
     }
 
-    pub(crate) fn getxattr(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Errno> {
-        let GetxattrIn { size, .. } = body.take()?;
-        let name = body.text()?;
-        let (_inode, path) = self.with_xattrs(asked)?;
+    pub(crate) fn getxattr(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let GetxattrIn { size, .. } = request.body.take()?;
+        let name = request.body.text()?;
+        let (_inode, path) = self.with_xattrs(&request.asked)?;
         // Most values are short, and the kernel asks for the size of one before every first write to a file.
-        let mut short = [0; SHORT];
-        let read = match fs::getxattr(&path, name, &mut short[..]).map_err(errno) {
-            Err(Errno::ERANGE) => None,
-            read => Some(read?),
-        };
-        let mut long = vec![0; if read.is_none() { MOST } else { 0 }];
-        let value = match read {
-            Some(len) => short.get(..len),
-            None => {
+        let (mut short, mut long) = ([0; SHORT], Vec::new());
+        let value = match fs::getxattr(&path, name, &mut short[..]).map_err(errno) {
+            Err(Errno::ERANGE) => {
+                long.resize(MOST, 0);
                 let len = fs::getxattr(&path, name, &mut long[..]).map_err(errno)?;
                 long.get(..len)
             }
+            len => short.get(..len?),
         };
-        answer(value.unwrap_or_default(), size, out)
+        answer(value.unwrap_or_default(), size, request.out)
     }
 
-    pub(crate) fn listxattr(
-        &mut self,
-        asked: &Asked,
-        mut body: Body<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Errno> {
-        let GetxattrIn { size, .. } = body.take()?;
-        let (_inode, path) = self.with_xattrs(asked)?;
+    pub(crate) fn listxattr(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let GetxattrIn { size, .. } = request.body.take()?;
+        let (_inode, path) = self.with_xattrs(&request.asked)?;
         let mut list = vec![0; MOST];
         let len = match fs::listxattr(&path, &mut list[..]).map_err(errno) {
             // Nobody can be given a list that long; that it is can be told.
             Err(Errno::E2BIG | Errno::ERANGE) if size == 0 => {
-                return tell_size(MOST, out);
+                return tell_size(MOST, request.out);
             }
             len => len?,
         };
         let names = list.get(..len).unwrap_or_default().split_inclusive(|byte| *byte == 0);
+        let sees_all = request.asked.uid == 0;
         let shown: Vec<u8> =
-            names.filter(|name| asked.uid == 0 || !name.starts_with(TRUSTED)).flatten().copied().collect();
-        answer(&shown, size, out)
+            names.filter(|name| sees_all || !name.starts_with(TRUSTED)).flatten().copied().collect();
+        answer(&shown, size, request.out)
     }
 
-    pub(crate) fn removexattr(&mut self, asked: &Asked, mut body: Body<'_>) -> Result<(), Errno> {
-        let name = body.text()?;
+    pub(crate) fn removexattr(&mut self, request: &mut Request<'_>) -> Result<(), Errno> {
+        let (name, asked) = (request.body.text()?, &request.asked);
         let (_inode, path) = self.with_xattrs(asked)?;
-        let phase = self.state.phase(asked.unique);
-        if phase == Phase::Done {
-            return Ok(());
+        let is_there = is_there(&path, name);
+        match self.state.phase(asked.unique) {
+            Phase::Done => return Ok(()),
+            Phase::Begun([1, _]) if !is_there => {}
+            _ => {
+                self.state.begin(asked.unique, [u64::from(is_there), 0]);
+                fs::removexattr(&path, name).map_err(errno)?;
+            }
         }
-        let is_there = fs::getxattr(&path, name, &mut [0; 0][..]).is_ok();
-        if let Phase::Begun([1, _]) = phase
-            && !is_there
-        {
-            self.state.commit();
-            return Ok(());
-        }
-        self.state.begin(asked.unique, [u64::from(is_there), 0]);
-        fs::removexattr(&path, name).map_err(errno)?;
         self.state.commit();
         Ok(())
     }
+}
+
+fn is_there(path: &str, name: &CStr) -> bool {
+    fs::getxattr(path, name, &mut [0; 0][..]).is_ok()
 }
 
 /// The value, or its size where nothing else is asked for.
