@@ -29,7 +29,8 @@ pub(crate) struct Stored<O: Os> {
 /// Owner, group and mode of an inode.
 pub(crate) type Owner = (Uid, Gid, u32);
 
-fn owner_of(facts: &fd::Facts) -> Owner {
+/// What an inode says of them.
+pub(crate) fn owner_of(facts: &fd::Facts) -> Owner {
     (facts.uid, facts.gid, facts.mode & 0o7777)
 }
 

@@ -73,7 +73,7 @@ impl<O: Os> Broker<O> {
         {
             return refuse(Errno::EINVAL, "the semaphore is another's to publish");
         }
-        if self.record.open {
+        if self.record.mount.open {
             self.look_for(&call)?;
             if let Some(answered) = self.strange(cred, &call) {
                 return answered;
@@ -83,7 +83,7 @@ impl<O: Os> Broker<O> {
         self.refresh(&call);
         let held = self.is_fetched_held(&call);
         let mut asked = self.namespace.call(cred, call, self.os.now());
-        if self.record.open && asked.as_ref().is_err_and(|refusal| refusal.shortage.is_some()) {
+        if self.record.mount.open && asked.as_ref().is_err_and(|refusal| refusal.shortage.is_some()) {
             self.measure_tree();
             asked = self.namespace.call(cred, call, self.os.now());
         }

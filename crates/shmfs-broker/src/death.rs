@@ -29,7 +29,7 @@ impl<O: Os> Broker<O> {
         }
         self.hear_gone(&closed.gone);
         if closed.overflow {
-            if self.record.attached {
+            if self.record.mount.attached {
                 self.look_at_all(false);
             }
             tracing::warn!("the kernel dropped notices of closed files; every process is asked");

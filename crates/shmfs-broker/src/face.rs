@@ -53,15 +53,15 @@ impl<O: Os> Face for Broker<O> {
     }
 
     fn is_shared(&self) -> bool {
-        self.record.shared
+        self.record.mount.shared
     }
 
     fn is_attached(&self) -> bool {
-        self.record.attached
+        self.record.mount.attached
     }
 
     fn sysv(&self) -> bool {
-        self.record.sysv
+        self.record.mount.sysv
     }
 }
 

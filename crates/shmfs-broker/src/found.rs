@@ -12,7 +12,7 @@ use rustix::fd::{AsRawFd, OwnedFd};
 use shmfs_abi::store::Admission;
 use shmfs_abi::{Backing, ByteLen, Errno, Gid, OpenFlags, PAGE_SIZE, ShmLimits, Uid, limits};
 use shmfs_core::Namespace;
-use shmfs_journal::{Journal, ObjectRecord, Record, StoreRecord};
+use shmfs_journal::{Journal, MountRecord, ObjectRecord, Record, StoreRecord};
 use shmfs_sys::tmpfs::Hidden;
 use shmfs_sys::{fd, memfd};
 use std::os::unix::ffi::OsStrExt;
@@ -120,12 +120,7 @@ pub fn found(config: Config) -> Result<Founded, StartError> {
         kill,
         reap: config.reap,
         command_ended: false,
-        device: -1,
-        door_state: -1,
-        sysv: false,
-        open: false,
-        shared: false,
-        attached: false,
+        mount: MountRecord::default(),
         until_unmounted,
         admission: config.admission,
         posix_dev: sample.identity.dev,

@@ -45,7 +45,7 @@ impl<O: Os> Broker<O> {
                 facts.map(drop)
             }
             Intent::Unlink { object, name } => {
-                let first = asked && self.record.open && !self.catching_up;
+                let first = asked && self.record.mount.open && !self.catching_up;
                 self.unlink(object, &name, first)
             }
             Intent::Rename { object, from, to, flags } => self.rename(object, (&from, &to), flags),
@@ -84,7 +84,7 @@ impl<O: Os> Broker<O> {
                 self.carry_out_alone(effects);
                 Ok(())
             }
-            Intent::Resize { .. } if self.record.open => {
+            Intent::Resize { .. } if self.record.mount.open => {
                 // Less what lies elsewhere.
                 if let Err(errno) = self.fit_tree() {
                     tracing::warn!(errno = errno.name(), "the hidden tmpfs holds more than its new size");

@@ -74,9 +74,9 @@ impl<O: Os> Broker<O> {
         let door = self.os.open_door(device, &state, hidden, false)?;
         self.open_to_all()?;
         self.os.listen_to(device, Source::Door)?;
-        self.record.device = self.os.number(device);
-        self.record.door_state = self.os.number(&state);
-        self.record.sysv = sysv;
+        self.record.mount.device = self.os.number(device);
+        self.record.mount.door_state = self.os.number(&state);
+        self.record.mount.sysv = sysv;
         Ok((state, door))
     }
 
@@ -85,7 +85,7 @@ impl<O: Os> Broker<O> {
         let tree = hidden.ok_or(Errno::EOPNOTSUPP).and_then(|hidden| self.os.tree(hidden));
         let given = tree.and_then(|tree| out.carry(tree)).and_then(|()| self.open_to_all());
         given.map_err(|errno| (errno, "the store's tmpfs cannot be given away"))?;
-        self.record.attached = true;
+        self.record.mount.attached = true;
         self.watch_names();
         self.share();
         Ok(())
@@ -94,32 +94,37 @@ impl<O: Os> Broker<O> {
     /// From now on names may change without the broker.
     fn open_to_all(&mut self) -> Result<()> {
         self.dirty.store = true;
-        if self.record.open {
+        if self.record.mount.open {
             return Ok(());
         }
         let hidden = self.backings.hidden.as_ref().ok_or(Errno::EOPNOTSUPP)?;
         self.os.open_to_all(hidden)?;
-        self.record.open = true;
+        self.record.mount.open = true;
         Ok(())
     }
 
     /// Others than the mount's door reach the files of the root, or their names.
     pub(crate) fn share(&mut self) {
-        if self.record.shared {
+        if self.record.mount.shared {
             return;
         }
-        self.record.shared = true;
+        self.record.mount.shared = true;
         self.dirty.store = true;
-        if let Some(door) = self.mounted.as_mut().and_then(|mounted| mounted.door.as_mut()) {
+        if let Some(door) = self.idle_door() {
             door.become_shared();
         }
     }
 
     /// The store itself has changed names.
     pub(crate) fn names_changed(&mut self) {
-        if let Some(door) = self.mounted.as_mut().and_then(|mounted| mounted.door.as_mut()) {
+        if let Some(door) = self.idle_door() {
             door.names_changed();
         }
+    }
+
+    /// The mount's door, unless it is serving: of what that changes the kernel knows.
+    fn idle_door(&mut self) -> Option<&mut Box<dyn Door>> {
+        self.mounted.as_mut()?.door.as_mut()
     }
 
     /// Lets the mount's door serve what waits for it.
@@ -151,7 +156,7 @@ impl<O: Os> Broker<O> {
     }
 
     fn forget_door(&mut self) {
-        (self.record.device, self.record.door_state) = (-1, -1);
+        (self.record.mount.device, self.record.mount.door_state) = (-1, -1);
         self.record.command_ended |= self.record.until_unmounted;
         self.dirty.store = true;
     }
@@ -162,7 +167,7 @@ impl<O: Os> Broker<O> {
     /// # Errors
     /// Those after which it may go better.
     pub(crate) fn take_over_door(&mut self, state: Option<O::Fd>) -> Result<()> {
-        if self.record.device < 0 {
+        if self.record.mount.device < 0 {
             return Ok(());
         }
         match self.open_door_again(state) {
@@ -179,7 +184,7 @@ impl<O: Os> Broker<O> {
     /// What it cannot use it leaves to be closed once the record is gone; by nobody where the broker cannot begin.
     fn open_door_again(&mut self, state: Option<O::Fd>) -> Result<()> {
         let state = state.ok_or(Errno::EBADF)?;
-        let device = match self.os.adopt(self.record.device) {
+        let device = match self.os.adopt(self.record.mount.device) {
             Ok(device) => device,
             Err(errno) => {
                 self.closing.push(state);

@@ -72,7 +72,7 @@ impl<O: Os> Broker<O> {
         let mut records = Records::sorted(records);
         let record = records.store.take().ok_or(StartError::Damaged("it has no store"))?;
         // A mount whose state is gone is lost, the store is not.
-        let door_state = adopted(&mut os, record.door_state).unwrap_or_default().map(ManuallyDrop::new);
+        let door_state = adopted(&mut os, record.mount.door_state).unwrap_or_default().map(ManuallyDrop::new);
         if let Some(keep) = surroundings.keep {
             let mut known = records.numbers(&record, keep);
             known.extend(door_state.iter().flat_map(|state| os.kept_by_door(state)));
@@ -282,7 +282,7 @@ impl<O: Os> Broker<O> {
             // They were those of the call that the broker before this one was serving.
             Some(errno) => {
                 let (connection, sequence) = self.busy;
-                if self.record.open && is_outrun(errno) && !publishes {
+                if self.record.mount.open && is_outrun(errno) && !publishes {
                     // Another program was quicker: the call, which still waits, is made once more.
                     self.forget_kept(connection, sequence);
                 } else {
@@ -336,7 +336,7 @@ impl Records {
     fn numbers(&self, store: &StoreRecord, keep: BTreeSet<i32>) -> BTreeSet<i32> {
         let mut known = keep;
         known.extend([store.listener, store.hidden, store.hold, store.state_lock]);
-        known.extend([store.device, store.door_state]);
+        known.extend([store.mount.device, store.mount.door_state]);
         known.extend(self.objects.iter().map(|object| object.fd));
         known.extend(self.clients.iter().flat_map(|client| [client.table, client.pidfd]));
         known.extend(self.connections.iter().map(|connection| connection.socket));

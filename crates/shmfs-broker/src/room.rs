@@ -78,7 +78,7 @@ impl<O: Os> Broker<O> {
     /// # Errors
     /// `ENOSPC` where it holds more already.
     pub(crate) fn fit_tree(&mut self) -> Result<()> {
-        if !self.record.open || self.fitted == Fitted::Never {
+        if !self.record.mount.open || self.fitted == Fitted::Never {
             return Ok(());
         }
         let left = self.namespace.limit().0.saturating_sub(self.namespace.outside().0);

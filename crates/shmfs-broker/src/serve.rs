@@ -125,7 +125,7 @@ impl<O: Os> Broker<O> {
             let named = |call: &Call| strangers::names(call)[0].is_some();
             let cred = self.connections.get(&id).and_then(|connection| connection.cred);
             let again = match (request, cred) {
-                (Request::Call(call), Some(cred)) if self.record.open && tries > 0 && named(call) => {
+                (Request::Call(call), Some(cred)) if self.record.mount.open && tries > 0 && named(call) => {
                     Some((*call, cred))
                 }
                 _ => None,

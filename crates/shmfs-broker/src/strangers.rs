@@ -15,6 +15,7 @@
 //! Not done: what is no regular file has no number: a call that names one is done at once, and once more where the broker
 //! is killed over it.
 
+use crate::backing::owner_of;
 use crate::broker::Broker;
 use crate::doubt::Watched;
 use crate::os::{Os, Result};
@@ -68,7 +69,8 @@ impl<O: Os> Broker<O> {
     fn look_at_root(&mut self) {
         let Some(hidden) = &self.backings.hidden else { return };
         if let Ok(facts) = self.os.facts(hidden) {
-            self.observe(Event::Rooted { uid: facts.uid, gid: facts.gid, mode: facts.mode & 0o7777 });
+            let (uid, gid, mode) = owner_of(&facts);
+            self.observe(Event::Rooted { uid, gid, mode });
         }
     }
 
@@ -139,8 +141,8 @@ impl<O: Os> Broker<O> {
         }
         let object = self.namespace.next_object();
         let fd::Facts { uid, gid, mode, .. } = facts;
-        let owner = (uid, gid, mode & 0o7777);
-        self.backings.take_over(&mut self.os, object, (file, Backing::TmpfsFile), &facts, false, owner);
+        let stored = (file, Backing::TmpfsFile);
+        self.backings.take_over(&mut self.os, object, stored, &facts, false, owner_of(&facts));
         let created = Time::from_nanos(changed);
         let known = Facts { size: facts.size, allocated: facts.allocated };
         self.observe(Event::Found { object, name: *name, facts: known, uid, gid, mode, created });
@@ -165,7 +167,9 @@ impl<O: Os> Broker<O> {
 
     /// Hears of names that are gone, where the tree is attached elsewhere.
     pub(crate) fn watch_names(&mut self) {
-        let Some(hidden) = self.backings.hidden.as_ref().filter(|_| self.record.attached) else { return };
+        let Some(hidden) = self.backings.hidden.as_ref().filter(|_| self.record.mount.attached) else {
+            return;
+        };
         if let Err(errno) = self.os.watch_names(hidden) {
             tracing::warn!(
                 errno = errno.name(),
@@ -257,7 +261,7 @@ impl<O: Os> Broker<O> {
         if flags.contains(OpenFlags::CREAT | OpenFlags::EXCL) {
             return Errno::EEXIST;
         }
-        if flags.contains(OpenFlags::CREAT) && is_directory(facts) {
+        if flags.contains(OpenFlags::CREAT) && facts.is_directory() {
             return Errno::EISDIR;
         }
         let hidden = self.backings.hidden.as_ref();
@@ -266,7 +270,7 @@ impl<O: Os> Broker<O> {
 
     fn unlink_strange(&mut self, cred: &Cred, name: &Name, facts: &fd::Facts) -> Result<()> {
         self.may_delete(cred, facts)?;
-        if is_directory(facts) {
+        if facts.is_directory() {
             return Err(Errno::EISDIR);
         }
         let hidden = self.backings.hidden.as_ref().ok_or(Errno::ENOENT)?;
@@ -287,23 +291,15 @@ impl<O: Os> Broker<O> {
     }
 
     fn link_strange(&mut self, cred: &Cred, (from, to): (&Name, &Name), facts: &fd::Facts) -> Result<()> {
-        if is_directory(facts) {
+        if facts.is_directory() {
             return Err(Errno::EPERM);
         }
-        let owner = (facts.uid, facts.gid, facts.mode & 0o7777);
-        self.namespace.allow_link(cred, owner).map_err(|refusal| refusal.errno)?;
+        self.namespace.allow_link(cred, owner_of(facts)).map_err(|refusal| refusal.errno)?;
         let hidden = self.backings.hidden.as_ref().ok_or(Errno::ENOENT)?;
         self.os.link_name(hidden, from, to)
     }
 
     fn may_delete(&self, cred: &Cred, facts: &fd::Facts) -> Result<()> {
-        let owner = (facts.uid, facts.gid, facts.mode & 0o7777);
-        self.namespace.allow_delete(cred, owner).map_err(|refusal| refusal.errno)
+        self.namespace.allow_delete(cred, owner_of(facts)).map_err(|refusal| refusal.errno)
     }
-}
-
-fn is_directory(facts: &fd::Facts) -> bool {
-    const TYPE: u32 = 0o170_000;
-    const DIRECTORY: u32 = 0o040_000;
-    facts.mode & TYPE == DIRECTORY
 }

@@ -31,7 +31,7 @@ pub use journal::Journal;
 pub use layout::ROWS;
 pub use pages::{Pages, VecPages};
 pub use record::{
-    ANSWER_BYTES, Answered, ClientRecord, ConnectionId, ConnectionRecord, Intent, ObjectRecord, Record,
-    RecordId, Role, STATE_BYTES, StoreRecord, WriterRecord,
+    ANSWER_BYTES, Answered, ClientRecord, ConnectionId, ConnectionRecord, Intent, MountRecord, ObjectRecord,
+    Record, RecordId, Role, STATE_BYTES, StoreRecord, WriterRecord,
 };
 pub use recovery::is_journal;

@@ -84,6 +84,31 @@ impl Record {
     }
 }
 
+/// What other programs reach of a store's files, by its mount or without it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MountRecord {
+    /// The connection of the store's mount; -1 where it is not mounted.
+    pub device: i32,
+    /// The file in which the mount's door remembers; -1 as above.
+    pub door_state: i32,
+    /// Whether the mount shows segments.
+    pub sysv: bool,
+    /// Whether other programs may change names in the hidden tmpfs: it was mounted, or given away.
+    pub open: bool,
+    /// Whether others than the mount's door reach its files, or ever did.
+    pub shared: bool,
+    /// Whether the tree was given away, so that others reach all of it.
+    pub attached: bool,
+}
+
+impl Default for MountRecord {
+    /// Not mounted, and nobody reaches anything.
+    fn default() -> MountRecord {
+        let (sysv, open, shared, attached) = (false, false, false, false);
+        MountRecord { device: -1, door_state: -1, sysv, open, shared, attached }
+    }
+}
+
 /// The store itself. Descriptors are numbers in the shared table, -1 for none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "fields are named after what they are in `Config` and `Broker`")]
@@ -105,18 +130,7 @@ pub struct StoreRecord {
     pub reap: bool,
     /// The hold has ended, or the mount that the store lives as long as.
     pub command_ended: bool,
-    /// The connection of the store's mount; -1 where it is not mounted.
-    pub device: i32,
-    /// The file in which the mount's door remembers; -1 as above.
-    pub door_state: i32,
-    /// Whether the mount shows segments.
-    pub sysv: bool,
-    /// Whether other programs may change names in the hidden tmpfs: it was mounted, or given away.
-    pub open: bool,
-    /// Whether others than the mount's door reach its files, or ever did.
-    pub shared: bool,
-    /// Whether the tree was given away, so that others reach all of it.
-    pub attached: bool,
+    pub mount: MountRecord,
     /// Whether the store ends with its mount.
     pub until_unmounted: bool,
     pub admission: Admission,

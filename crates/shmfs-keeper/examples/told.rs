@@ -12,7 +12,7 @@ use shmfs_abi::store::{Admission, SOCKET_FILE};
 use shmfs_abi::{Backing, ByteLen, Errno, Gid, PAGE_SIZE, Pid, ShmLimits, Time, Uid};
 use shmfs_core::{Config, Namespace};
 use shmfs_journal::state::{self, Word};
-use shmfs_journal::{Journal, Pages, Record, StoreRecord, VecPages};
+use shmfs_journal::{Journal, MountRecord, Pages, Record, StoreRecord, VecPages};
 use shmfs_keeper::{
     HANDED_OVER, Keeper, Outcome, Store, Successor, Surroundings, Timing, hand_over, listener,
 };
@@ -125,12 +125,7 @@ fn found(dir: &std::path::Path, listener: RawFd) -> RawFd {
         kill: false,
         reap: false,
         command_ended: false,
-        device: -1,
-        door_state: -1,
-        sysv: false,
-        open: false,
-        shared: false,
-        attached: false,
+        mount: MountRecord::default(),
         until_unmounted: false,
         admission: Admission::Owner,
         posix_dev: 0,

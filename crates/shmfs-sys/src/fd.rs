@@ -42,11 +42,17 @@ pub struct Facts {
 
 const S_IFMT: u32 = 0o170_000;
 const S_IFREG: u32 = 0o100_000;
+const S_IFDIR: u32 = 0o040_000;
 
 impl Facts {
     /// Whether it is a regular file, as objects are.
     pub const fn is_regular(&self) -> bool {
         self.mode & S_IFMT == S_IFREG
+    }
+
+    /// Whether it holds names.
+    pub const fn is_directory(&self) -> bool {
+        self.mode & S_IFMT == S_IFDIR
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::Senseless;
 use super::part::{backing, backing_number, bits, optional, time, zero};
-use crate::record::{STATE_BYTES, StoreRecord};
+use crate::record::{MountRecord, STATE_BYTES, StoreRecord};
 use crate::row::{Rest, Sheet};
 use shmfs_abi::store::{Admission, Token};
 use shmfs_abi::{Created, Errno, Gid, PageCount, ShmLimits, Shmid, Uid};
@@ -109,8 +109,8 @@ pub(super) fn encode(store: &StoreRecord, sheet: &mut Sheet) -> Result<(), Errno
         hidden: store.hidden,
         hold: store.hold,
         state_lock: store.state_lock,
-        device: store.device,
-        door_state: store.door_state,
+        device: store.mount.device,
+        door_state: store.mount.door_state,
         bits: bits([
             (image.sparse, SPARSE),
             (image.reserve, RESERVE),
@@ -122,11 +122,11 @@ pub(super) fn encode(store: &StoreRecord, sheet: &mut Sheet) -> Result<(), Errno
             (store.reap, REAP),
             (store.command_ended, COMMAND_ENDED),
             (image.durable, DURABLE),
-            (store.sysv, SYSV),
-            (store.open, OPEN),
-            (store.shared, SHARED),
+            (store.mount.sysv, SYSV),
+            (store.mount.open, OPEN),
+            (store.mount.shared, SHARED),
             (store.until_unmounted, UNTIL_UNMOUNTED),
-            (store.attached, ATTACHED),
+            (store.mount.attached, ATTACHED),
         ]),
         seq,
         regular: image.protected.0,
@@ -159,12 +159,14 @@ pub(super) fn decode(mut rest: Rest<'_>) -> Result<StoreRecord, Senseless> {
         kill: body.has(KILL),
         reap: body.has(REAP),
         command_ended: body.has(COMMAND_ENDED),
-        device: body.device,
-        door_state: body.door_state,
-        sysv: body.has(SYSV),
-        open: body.has(OPEN),
-        shared: body.has(SHARED),
-        attached: body.has(ATTACHED),
+        mount: MountRecord {
+            device: body.device,
+            door_state: body.door_state,
+            sysv: body.has(SYSV),
+            open: body.has(OPEN),
+            shared: body.has(SHARED),
+            attached: body.has(ATTACHED),
+        },
         until_unmounted: body.has(UNTIL_UNMOUNTED),
         admission: body.admission()?,
         posix_dev: body.posix_dev,

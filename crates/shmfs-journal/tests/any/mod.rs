@@ -12,8 +12,8 @@ use shmfs_abi::{
 };
 use shmfs_core::{ObjectImage, PlaceImage, SegmentImage, StoreImage};
 use shmfs_journal::{
-    ANSWER_BYTES, Answered, ClientRecord, ConnectionId, ConnectionRecord, Intent, ObjectRecord, Record, Role,
-    STATE_BYTES, StoreRecord, WriterRecord,
+    ANSWER_BYTES, Answered, ClientRecord, ConnectionId, ConnectionRecord, Intent, MountRecord, ObjectRecord,
+    Record, Role, STATE_BYTES, StoreRecord, WriterRecord,
 };
 use shmfs_sys::fd::Identity;
 use shmfs_sys::socket::Peer;
@@ -131,12 +131,14 @@ pub fn store() -> impl Strategy<Value = StoreRecord> {
             kill: truths[0],
             reap: truths[1],
             command_ended: truths[2],
-            device: fds[4],
-            door_state: fds[5],
-            sysv: truths[3],
-            open: truths[4],
-            shared: truths[5],
-            attached: truths[7],
+            mount: MountRecord {
+                device: fds[4],
+                door_state: fds[5],
+                sysv: truths[3],
+                open: truths[4],
+                shared: truths[5],
+                attached: truths[7],
+            },
             until_unmounted: truths[6],
             admission,
             posix_dev: numbers[0],

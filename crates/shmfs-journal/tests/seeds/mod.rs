@@ -10,7 +10,7 @@ use shmfs_abi::{
     Slot, Time, Uid, store::Admission,
 };
 use shmfs_core::{Config, Effect, Event, Facts, Namespace};
-use shmfs_journal::{Intent, Journal, ObjectRecord, Record, StoreRecord, VecPages};
+use shmfs_journal::{Intent, Journal, MountRecord, ObjectRecord, Record, StoreRecord, VecPages};
 use shmfs_sys::fd::Identity;
 
 const NOW: Time = Time { seconds: 1_700_000_000, nanos: 0 };
@@ -65,12 +65,7 @@ fn records(namespace: &mut Namespace) -> Vec<Record> {
         kill: false,
         reap: true,
         command_ended: false,
-        device: -1,
-        door_state: -1,
-        sysv: false,
-        open: false,
-        shared: false,
-        attached: false,
+        mount: MountRecord::default(),
         until_unmounted: false,
         admission: Admission::Owner,
         posix_dev: 0,

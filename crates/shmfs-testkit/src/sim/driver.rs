@@ -18,7 +18,7 @@ use shmfs_abi::{
 };
 use shmfs_broker::{Broker, Surroundings};
 use shmfs_core::{Config, Namespace, PlaceImage};
-use shmfs_journal::{Answered, Intent, Journal, Record, Role, StoreRecord, VecPages};
+use shmfs_journal::{Answered, Intent, Journal, MountRecord, Record, Role, StoreRecord, VecPages};
 use shmfs_wire::{Request, Response, decode_response};
 use std::any::Any;
 use std::cell::RefCell;
@@ -108,12 +108,7 @@ fn found(world: &mut World) -> Bytes {
         kill: false,
         reap: false,
         command_ended: false,
-        device: -1,
-        door_state: -1,
-        sysv: false,
-        open: false,
-        shared: false,
-        attached: false,
+        mount: MountRecord::default(),
         until_unmounted: false,
         admission: Admission::Everyone,
         posix_dev: if world.plan.hidden { 2 } else { 1 },
