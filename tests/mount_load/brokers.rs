@@ -3,10 +3,11 @@
 use crate::mounted::Mounted;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use std::time::{Duration, Instant};
+use shmfs_tests::wait_for;
+use std::time::Duration;
 
 /// How long anything that must come may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Random numbers that a seed gives again (splitmix64).
 pub(crate) struct Dice(pub(crate) u64);
@@ -33,7 +34,7 @@ impl Dice {
 
 /// kill -9 of the broker that lives, after `life`, and its end; how long another took to be there.
 pub(crate) fn kill_one(mounted: &Mounted, life: Duration) -> Result<(), String> {
-    let (pid, pidfd) = wait_for("a living broker", || {
+    let (pid, pidfd) = wait_for("a living broker", PATIENCE, || {
         let pid = Pid::from_raw(mounted.broker()?)?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
         let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok()?;
@@ -48,18 +49,4 @@ fn ended(pidfd: &rustix::fd::OwnedFd, patience: Duration) -> bool {
     let timeout =
         Timespec { tv_sec: patience.as_secs().cast_signed(), tv_nsec: patience.subsec_nanos().into() };
     poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&timeout)) == Ok(1)
-}
-
-/// Looks again and again, at most for the usual patience.
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T, String> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return Ok(found);
-        }
-        if Instant::now() > end {
-            return Err(format!("{what} did not come within {PATIENCE:?}"));
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    }
 }

@@ -1,8 +1,9 @@
 //! The mounted file system under test: a store of its own, or the kernel's tmpfs.
 
+use crate::brokers::PATIENCE;
 use rustix::fs::statvfs;
 use shmfs_abi::store::{BROKER_FILE, ROOT_DIR};
-use shmfs_tests::{LIMIT, run};
+use shmfs_tests::{LIMIT, run, wait_for};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -88,7 +89,7 @@ impl Mounted {
         if mounts.contains(&*self.dir.to_string_lossy()) {
             return Err(format!("it is mounted still:\n{mounts}"));
         }
-        crate::brokers::wait_for("the end of the store's processes", || {
+        wait_for("the end of the store's processes", PATIENCE, || {
             processes(&self.shm).is_empty().then_some(())
         })?;
         // What the store logged stays, for whoever wants to know.

@@ -25,7 +25,7 @@ pub use cc::compile;
 pub use diff::{Differences, Edit, compare, report};
 pub use mounts::Mounts;
 pub use proof::untouched;
-pub use run::{Outcome, Running, eventually, run};
+pub use run::{Outcome, Running, eventually, run, wait_for};
 pub use scratch::Scratch;
 pub use setting::Setting;
 pub use sides::{Case, Sides, Transcript};

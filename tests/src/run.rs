@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How often a condition is looked at again.
 const PERIOD: Duration = Duration::from_millis(5);
 
+/// The same, for what comes soon and is not to be missed.
+const SOON: Duration = Duration::from_micros(200);
+
 /// How long a condition may take to come true.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -118,16 +121,26 @@ pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
     assert!(eventually_within(PATIENCE, holds), "never came true: {what}");
 }
 
+/// Looks often for what there will be soon, at most for `limit`.
+///
+/// # Errors
+/// In words: it did not come.
+pub fn wait_for<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>) -> Result<T, String> {
+    look_again(limit, SOON, look).ok_or_else(|| format!("{what} did not come within {limit:?}"))
+}
+
 /// Waits until `holds`, at most for `limit`; tells whether it came true.
 pub(crate) fn eventually_within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    look_again(limit, PERIOD, || holds().then_some(())).is_some()
+}
+
+fn look_again<T>(limit: Duration, period: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;
     loop {
-        if holds() {
-            return true;
+        let found = look();
+        if found.is_some() || Instant::now() > end {
+            return found;
         }
-        if Instant::now() > end {
-            return false;
-        }
-        thread::sleep(PERIOD);
+        thread::sleep(period);
     }
 }

@@ -2,10 +2,11 @@
 //! program.
 
 use crate::dice::Dice;
-use crate::store::{Store, wait_for};
+use crate::store::{PATIENCE, Store};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use shmfs_tests::wait_for;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ impl Broker {
 
     /// Waits for one.
     pub(crate) fn awaited(store: &Store) -> Result<Broker, String> {
-        wait_for("a living broker", || Broker::living(store))
+        wait_for("a living broker", PATIENCE, || Broker::living(store))
     }
 
     fn has_ended(&self, patience: Duration) -> bool {
@@ -105,9 +106,9 @@ pub(crate) fn kill_many(
 /// Kills the keeper, whose broker lives, and waits until another keeps the store with a broker of its own.
 pub(crate) fn kill_keeper(store: &Store) -> Result<(), String> {
     let broker = Broker::awaited(store)?;
-    let keeper = wait_for("a living keeper", || Broker::named(store, store.keeper()?))?;
+    let keeper = wait_for("a living keeper", PATIENCE, || Broker::named(store, store.keeper()?))?;
     keeper.kill()?;
-    wait_for("another keeper with a broker", || {
+    wait_for("another keeper with a broker", PATIENCE, || {
         let (keeper, next) = (Broker::named(store, store.keeper()?)?, Broker::living(store)?);
         (next.pid != broker.pid && parent(next.pid) == Some(keeper.pid)).then_some(())
     })

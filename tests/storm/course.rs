@@ -6,8 +6,8 @@ use crate::ledger::{Count, LOADS, Ledger, Phase, TREASURES, Wait, monotonic};
 use crate::options::Options;
 use crate::report::{self, Measured};
 use crate::rest;
-use crate::store::{PATIENCE, Store, wait_for};
-use shmfs_tests::Running;
+use crate::store::{PATIENCE, Store};
+use shmfs_tests::{Running, wait_for};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -78,7 +78,7 @@ fn play(store: &Store, ledger: &Ledger, options: &Options, measured: &mut Measur
     };
     storm.rage(measured)?;
     ledger.set_phase(Phase::Pause);
-    wait_for("the rest of all load clients", || {
+    wait_for("the rest of all load clients", PATIENCE, || {
         ledger.posts().take(LOADS as usize).all(|post| post.rests).then_some(())
     })?;
     measured.found = rest::compare(store, &ledger.rows())?;

@@ -6,13 +6,13 @@ use serde_json::Value;
 use shmfs_abi::store::{BROKER_FILE, PID_FILE, SOCKET_FILE};
 use shmfs_abi::{Call, Reply, Usage};
 use shmfs_client::Visitor;
-use shmfs_tests::{LIMIT, Running, run};
+use shmfs_tests::{LIMIT, Running, run, wait_for};
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long anything that must come may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,7 +59,7 @@ impl Store {
         // Who is root inside; a world for others makes them root, too.
         let dir = Path::new(shmfs_abi::store::ROOT_DIR).join(NAME);
         let store = Store { folder: folder.to_owned(), dir, shm, daemon };
-        wait_for("the store", || store.usage().is_ok().then_some(()))?;
+        wait_for("the store", PATIENCE, || store.usage().is_ok().then_some(()))?;
         Ok(store)
     }
 
@@ -129,7 +129,7 @@ impl Store {
     pub(crate) fn idle_descriptors(&self) -> Result<usize, String> {
         // The visitor that found the store ready may still be about to go.
         let (mut before, mut same) = (0, 0);
-        wait_for("an idle broker", || {
+        wait_for("an idle broker", PATIENCE, || {
             std::thread::sleep(Duration::from_millis(5));
             let open = self.descriptors();
             same = if open == before { same + 1 } else { 0 };
@@ -196,12 +196,12 @@ impl Store {
         let keeper = self.keeper().ok_or("nobody keeps the store")?;
         kill_process(keeper, Signal::TERM).map_err(|error| format!("ending the keeper: {error}"))?;
         if keeper == Pid::from_child(&self.daemon) {
-            let status = wait_for("the daemon's end", || self.daemon.try_wait().ok().flatten())?;
+            let status = wait_for("the daemon's end", PATIENCE, || self.daemon.try_wait().ok().flatten())?;
             if !status.success() {
                 return Err(format!("the daemon ended with {status}"));
             }
         }
-        wait_for("the end of the store's directory", || (!self.dir.exists()).then_some(()))
+        wait_for("the end of the store's directory", PATIENCE, || (!self.dir.exists()).then_some(()))
     }
 }
 
@@ -209,19 +209,5 @@ impl Drop for Store {
     fn drop(&mut self) {
         drop(self.daemon.kill());
         drop(self.daemon.wait());
-    }
-}
-
-/// Looks again and again, at most for the usual patience.
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T, String> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return Ok(found);
-        }
-        if Instant::now() > end {
-            return Err(format!("{what} did not come within {PATIENCE:?}"));
-        }
-        std::thread::sleep(Duration::from_micros(200));
     }
 }

@@ -5,6 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "common/forked.rs"]
+mod forked;
+
+use forked::{begin, kill, serve};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
@@ -13,13 +17,10 @@ use shmfs_abi::store::Admission;
 use shmfs_abi::{
     ByteLen, Call, Caps, Cred, Errno, GetFlags, Gid, Groups, Key, Name, Pid, Reply, ShmLimits, Uid, limits,
 };
-use shmfs_broker::{
-    Broker, Config, Door, DoorFiles, DoorMaker, End, Face, Lifetime, Served, Surroundings, found,
-};
+use shmfs_broker::{Config, Door, DoorFiles, DoorMaker, Face, Lifetime, Served, found};
 use shmfs_client::{Client, Settings, Visitor};
 use shmfs_sys::child::{self, Ended};
-use shmfs_sys::{fd, memfd, process, table};
-use std::collections::BTreeSet;
+use shmfs_sys::{fd, memfd};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
@@ -267,14 +268,8 @@ fn keep(name: &str, act: fn(&Path)) -> u32 {
     });
     let founded = founded.unwrap();
     let journal = founded.pages.number();
-    let worker = match child::fork().unwrap() {
-        table::Cloned::Parent(pid) => pid,
-        table::Cloned::Child => {
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| act(&store)));
-            child::exit(i32::from(done.is_err()))
-        }
-    };
-    let (mut broker, mut kills, mut worked) = (serve(journal), 0, false);
+    let worker = begin(|| act(&store));
+    let (mut broker, mut kills, mut worked) = (serve(journal, Some(DOOR)), 0, false);
     loop {
         let Some((pid, ended)) = child::try_wait_any().unwrap() else {
             std::thread::sleep(Duration::from_micros(100));
@@ -291,22 +286,7 @@ fn keep(name: &str, act: fn(&Path)) -> u32 {
         } else if pid == broker {
             assert_eq!(ended, Ended::Signal(9), "a broker ended by itself");
             kills += 1;
-            broker = serve(journal);
-        }
-    }
-}
-
-fn serve(journal: i32) -> Pid {
-    match table::clone_sharing().unwrap() {
-        table::Cloned::Parent(pid) => pid,
-        table::Cloned::Child => {
-            let keep = Some(BTreeSet::from([0, 1, 2]));
-            let surroundings = Surroundings { pid: process::pid(), stop: None, keeper: None, keep };
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let broker = Broker::go_on(journal, surroundings, Some(DOOR)).unwrap();
-                assert_eq!(std::mem::ManuallyDrop::new(broker).run().unwrap(), End::Over);
-            }));
-            child::exit(i32::from(ended.is_err()))
+            broker = serve(journal, Some(DOOR));
         }
     }
 }
@@ -317,8 +297,7 @@ fn visit(store: &Path) -> Visitor {
 
 fn kill_broker(visitor: &mut Visitor) {
     let Ok((Reply::Usage(usage), _)) = visitor.call(Call::Usage) else { panic!("no usage") };
-    let pid = rustix::process::Pid::from_raw(usage.broker.0).unwrap();
-    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    kill(usage.broker);
 }
 
 /// What the door says.
@@ -400,15 +379,11 @@ fn mount_again_and_again(store: &Path) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let killer = match child::fork().unwrap() {
-            table::Cloned::Parent(pid) => pid,
-            table::Cloned::Child => {
-                let mut visitor = visit(store);
-                std::thread::sleep(Duration::from_micros(random % 500));
-                kill_broker(&mut visitor);
-                child::exit(0)
-            }
-        };
+        let killer = begin(|| {
+            let mut visitor = visit(store);
+            std::thread::sleep(Duration::from_micros(random % 500));
+            kill_broker(&mut visitor);
+        });
         let mut visitor = visit(store);
         let asked = visitor.call_with(Call::Mount { sysv: false }, device.as_fd());
         assert_eq!(

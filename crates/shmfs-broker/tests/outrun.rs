@@ -4,16 +4,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "common/forked.rs"]
+mod forked;
 #[path = "common/names.rs"]
 mod names;
 
+use forked::{begin, kill, serve};
 use shmfs_abi::store::Admission;
-use shmfs_abi::{ByteLen, Call, Pid, Reply, ShmLimits, limits};
-use shmfs_broker::{Broker, Config, End, Lifetime, Surroundings, found};
+use shmfs_abi::{ByteLen, Call, Reply, ShmLimits, limits};
+use shmfs_broker::{Config, Lifetime, found};
 use shmfs_client::{Client, Settings, Visitor};
 use shmfs_sys::child::{self, Ended};
-use shmfs_sys::{process, table};
-use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,7 +64,7 @@ fn keep(store: &Path) {
     let founded = founded.unwrap();
     let journal = founded.pages.number();
     let worker = begin(|| work(store));
-    let (mut broker, mut kills) = (serve(journal), 0);
+    let (mut broker, mut kills) = (serve(journal, None), 0);
     loop {
         let Some((pid, ended)) = child::try_wait_any().unwrap() else {
             std::thread::sleep(Duration::from_micros(100));
@@ -76,42 +77,12 @@ fn keep(store: &Path) {
         if pid == broker {
             assert_eq!(ended, Ended::Signal(9), "a broker ended by itself");
             kills += 1;
-            broker = serve(journal);
+            broker = serve(journal, None);
         }
     }
     kill(broker);
     println!("{kills} brokers killed: ok");
     std::mem::forget(founded);
-}
-
-fn begin(act: impl FnOnce()) -> Pid {
-    match child::fork().unwrap() {
-        table::Cloned::Parent(pid) => pid,
-        table::Cloned::Child => {
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
-            child::exit(i32::from(done.is_err()))
-        }
-    }
-}
-
-fn serve(journal: i32) -> Pid {
-    match table::clone_sharing().unwrap() {
-        table::Cloned::Parent(pid) => pid,
-        table::Cloned::Child => {
-            let keep = Some(BTreeSet::from([0, 1, 2]));
-            let surroundings = Surroundings { pid: process::pid(), stop: None, keeper: None, keep };
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let broker = Broker::go_on(journal, surroundings, None).unwrap();
-                assert_eq!(std::mem::ManuallyDrop::new(broker).run().unwrap(), End::Over);
-            }));
-            child::exit(i32::from(ended.is_err()))
-        }
-    }
-}
-
-fn kill(pid: Pid) {
-    let pid = rustix::process::Pid::from_raw(pid.0).unwrap();
-    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }
 
 fn work(store: &Path) {

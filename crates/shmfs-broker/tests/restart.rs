@@ -5,12 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "common/forked.rs"]
+mod forked;
+
+use forked::{begin, kill, serve};
 use shmfs_abi::store::Admission;
 use shmfs_abi::{ByteLen, Call, Errno, Pid, Reply, ShmLimits, limits};
-use shmfs_broker::{Broker, Config, End, Lifetime, Surroundings, found};
+use shmfs_broker::{Config, Lifetime, found};
 use shmfs_client::{Client, Settings, Visitor};
 use shmfs_sys::child::{self, Ended};
-use shmfs_sys::{process, table};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -75,7 +78,7 @@ fn keep() {
     let journal = founded.pages.number();
     let workers = (0..WORKERS).map(|number| begin(move || work(number))).collect();
     let killer = begin(kill_brokers);
-    let (broker, kills) = serve_while(journal, serve(journal), workers);
+    let (broker, kills) = serve_while(journal, serve(journal, None), workers);
     kill(killer);
     // Who calls has a descriptor table of its own: what a broker does not know in its table it closes.
     let (broker, last) = serve_while(journal, broker, BTreeSet::from([begin(settle)]));
@@ -96,7 +99,7 @@ fn serve_while(journal: i32, broker: Pid, mut others: BTreeSet<Pid>) -> (Pid, u3
         if pid == broker {
             assert_eq!(ended, Ended::Signal(9), "a broker ended by itself");
             kills += 1;
-            broker = serve(journal);
+            broker = serve(journal, None);
         } else if others.remove(&pid) {
             assert_eq!(ended, Ended::Exit(0), "a worker failed");
         }
@@ -116,36 +119,6 @@ fn settle() {
         assert!(Instant::now() < deadline, "left over: {usage:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-fn begin(act: impl FnOnce()) -> Pid {
-    match child::fork().unwrap() {
-        table::Cloned::Parent(pid) => pid,
-        table::Cloned::Child => {
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
-            child::exit(i32::from(done.is_err()))
-        }
-    }
-}
-
-fn serve(journal: i32) -> Pid {
-    match table::clone_sharing().unwrap() {
-        table::Cloned::Parent(pid) => pid,
-        table::Cloned::Child => {
-            let surroundings =
-                Surroundings { pid: process::pid(), stop: None, keeper: None, keep: Some(BTreeSet::new()) };
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let broker = Broker::go_on(journal, surroundings, None).unwrap();
-                assert_eq!(std::mem::ManuallyDrop::new(broker).run().unwrap(), End::Over);
-            }));
-            child::exit(i32::from(ended.is_err()))
-        }
-    }
-}
-
-fn kill(pid: Pid) {
-    let pid = rustix::process::Pid::from_raw(pid.0).unwrap();
-    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }
 
 /// Kills a broker as soon as it serves, and the next.
