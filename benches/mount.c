@@ -11,6 +11,7 @@
 #define LARGE (64 * MIB)
 #define FRESH (16 * MIB)
 #define PAGE 4096
+#define LIVING 32
 #define NAMES 1000
 #define BATCH 32
 
@@ -72,14 +73,26 @@ static void rewrite(int count) {
     gone("large", fd);
 }
 
-static void write_fresh(int count) {
-    while (count--) {
-        int fd = made(path("fresh"), O_EXCL);
+// So many files live at a time; the oldest goes when the next is made.
+static void write_fresh(int count, unsigned living) {
+    for (unsigned i = 0; i < (unsigned)count + living; i++) {
+        if (i >= living) check(unlink(numbered("fresh", i - living)) == 0, "unlink");
+        if (i >= (unsigned)count) continue;
+        int fd = made(numbered("fresh", i), O_EXCL);
         uint64_t since = now();
         check(write(fd, bytes, MIB) == MIB, "write");
         say(since, 1);
-        gone("fresh", fd);
+        close(fd);
     }
+}
+
+static void write_living(int count) {
+    write_fresh(count, LIVING);
+}
+
+// Each file has the pages of the one before, if they are where it looks first: on the same core.
+static void write_recycled(int count) {
+    write_fresh(count, 1);
 }
 
 static void whole(int count) {
@@ -312,7 +325,7 @@ static const struct {
     int more;
     void (*run)(int count);
 } lines[] = {
-    {"rewrite", 0, rewrite},         {"write", 0, write_fresh},  {"whole", 0, whole},
+    {"rewrite", 0, rewrite},         {"write", 0, write_living}, {"recycled", 0, write_recycled},  {"whole", 0, whole},
     {"read", 0, reread},             {"random-read", 0, random_read}, {"random-write", 0, random_write},
     {"touch", 0, touch},             {"create", 0, create},      {"open", 0, reopen},
     {"stat", 0, stat_cached},        {"uncached", 0, stat_uncached}, {"list", 0, list},
