@@ -54,5 +54,6 @@ pub use door::{Door, DoorFiles, DoorMaker, Face, Segment, Served};
 pub use error::{RunError, StartError};
 pub use found::{Config, Founded, Lifetime, found};
 pub use linux::{Linux, MappedPages};
+pub use process::Fittings;
 pub use recover::Surroundings;
 pub use source::Source;

@@ -13,6 +13,15 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+/// What a program has for a broker of its, beyond the store.
+#[derive(Clone, Copy, Default)]
+pub struct Fittings {
+    /// How mounts are served. Without it the broker serves none.
+    pub door: Option<DoorMaker>,
+    /// Whether idle cores are kept awake while requests come one upon another, where that is of use and allowed.
+    pub wakeful: bool,
+}
+
 impl Broker<Linux> {
     /// Starts a store in this process, which may have other threads and descriptors. It has no keeper: when the process
     /// dies, so does the store.
@@ -30,22 +39,21 @@ impl Broker<Linux> {
         Broker::recover(linux()?, founded.pages, surroundings)
     }
 
-    /// Begins as the broker of a keeper: the journal lies under this number of the table that both share. Without `door`
-    /// it serves no mount.
+    /// Begins as the broker of a keeper: the journal lies under this number of the table that both share.
     ///
     /// # Errors
     /// As [`Broker::recover`].
     pub fn go_on(
         journal: i32,
         surroundings: Surroundings<OwnedFd>,
-        door: Option<DoorMaker>,
+        fittings: &Fittings,
     ) -> Result<Broker<Linux>, StartError> {
         let pages = MappedPages::borrow(journal).map_err(StartError::kernel("the journal"))?;
         let mut surroundings = surroundings;
         if let Some(keep) = &mut surroundings.keep {
             keep.extend([journal, pages.number()]);
         }
-        Broker::recover(linux()?.with_door(door), pages, surroundings)
+        Broker::recover(linux()?.fitted(fittings), pages, surroundings)
     }
 
     /// Serves until the store's lifetime ends, without a keeper; then its directory goes.

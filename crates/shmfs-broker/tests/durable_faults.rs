@@ -10,7 +10,7 @@ use rustix::fd::OwnedFd;
 use shmfs_abi::limits::MESSAGE_BYTES;
 use shmfs_abi::store::{Admission, Token};
 use shmfs_abi::{ByteLen, Call, Errno, Lifetime, ObjectId, OpenFlags, Part, Pid, Reply, ShmLimits, Wanted};
-use shmfs_broker::{Broker, Config, Linux, Surroundings, found};
+use shmfs_broker::{Broker, Config, Fittings, Linux, Surroundings, found};
 use shmfs_client::{Client, Settings};
 use shmfs_durable::{Head, Leftover, StateDir, Undo, Why, lock_editor};
 use shmfs_sys::socket;
@@ -106,7 +106,7 @@ fn what_a_killed_broker_has_not_committed_is_swept() {
     let journal = founded.pages.number();
     // What is forgotten here is as if its process had been killed: its numbers stay open.
     std::mem::forget(founded);
-    let mut first = Broker::go_on(journal, surroundings(), None).unwrap();
+    let mut first = Broker::go_on(journal, surroundings(), &Fittings::default()).unwrap();
     let socket = socket::connect(dir.join("socket").as_os_str().as_bytes()).unwrap();
     let hello = Hello { token: Token::default(), role: Role::Client, resume: None };
     assert!(matches!(ask(&mut first, &socket, 0, &Request::Hello(hello)), Response::Welcome(_)));
@@ -122,7 +122,7 @@ fn what_a_killed_broker_has_not_committed_is_swept() {
     {
         std::fs::write(state.file(object, end), b"").unwrap();
     }
-    let mut second = Broker::go_on(journal, surroundings(), None).unwrap();
+    let mut second = Broker::go_on(journal, surroundings(), &Fittings::default()).unwrap();
     let scan = files.scan().unwrap();
     assert_eq!(scan.objects.iter().map(|(object, _)| *object).collect::<Vec<_>>(), [object.0]);
     // Nobody knows whose those are; somebody may want them.

@@ -5,7 +5,7 @@
 use shmfs_abi::limits::{DEFAULT_SHMMAX, DEFAULT_SHMMNI, MESSAGE_BYTES};
 use shmfs_abi::store::{Admission, Token};
 use shmfs_abi::{ByteLen, Call, Errno, GetFlags, Key, Pid, Reply, ShmLimits};
-use shmfs_broker::{Broker, Config, Lifetime, Linux, MappedPages, Surroundings, found};
+use shmfs_broker::{Broker, Config, Fittings, Lifetime, Linux, MappedPages, Surroundings, found};
 use shmfs_journal::state::{self, Word};
 use shmfs_sys::OwnedFd;
 use shmfs_sys::socket;
@@ -58,7 +58,7 @@ fn a_call_that_crashed_three_brokers_is_set_aside() {
     let journal = founded.pages.number();
     // What is forgotten here is as if its process had been killed: its numbers stay open.
     std::mem::forget(founded);
-    let mut first = Broker::go_on(journal, surroundings(), None).unwrap();
+    let mut first = Broker::go_on(journal, surroundings(), &Fittings::default()).unwrap();
     let peer = socket::connect(dir.join("socket").as_os_str().as_bytes()).unwrap();
     let hello = Hello { token: Token::default(), role: Role::Client, resume: None };
     send(&peer, 0, &Request::Hello(hello));
@@ -78,7 +78,7 @@ fn a_call_that_crashed_three_brokers_is_set_aside() {
         state::set(&mut words, word, value);
     }
     std::mem::forget(words);
-    let mut second = Broker::go_on(journal, surroundings(), None).unwrap();
+    let mut second = Broker::go_on(journal, surroundings(), &Fittings::default()).unwrap();
     let (number, response) = hear(&mut second, &peer);
     let Response::Refused(refused) = response else { panic!("{response:?}") };
     assert_eq!((number, refused.errno), (2, Errno::EIO));

@@ -8,13 +8,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shmfs_abi::limits::{DEFAULT_SHMMAX, DEFAULT_SHMMNI};
 use shmfs_abi::store::Admission;
 use shmfs_abi::{ByteLen, Pid, ShmLimits};
-use shmfs_broker::{Broker, Config, End, Founded, Lifetime, Linux, StartError, found};
+use shmfs_broker::{Broker, Config, End, Fittings, Founded, Lifetime, Linux, StartError, found};
 use shmfs_keeper::{HANDED_OVER, Keeper, PATIENCE, Store, Successor, Surroundings, Timing, hand_over};
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::mem::{ManuallyDrop, forget};
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+
+/// Says that waking a core may take any time: the kernel is never asked to keep idle cores awake.
+const ENV_CPU_LATENCY: &str = "SHMFS_CPU_LATENCY";
 
 /// What a store may hold, in bytes, and what counts.
 #[derive(Clone, Copy)]
@@ -134,7 +138,8 @@ fn serve(surroundings: Surroundings, arguments: &[OsString]) -> i32 {
         keeper: Some((keeper, keeper_end)),
         keep: Some(keep),
     };
-    let mut broker = match Broker::go_on(journal, surroundings, Some(shmfs_fuse::DOOR)) {
+    let fittings = Fittings { door: Some(shmfs_fuse::DOOR), wakeful: !may_sleep() };
+    let mut broker = match Broker::go_on(journal, surroundings, &fittings) {
         Ok(broker) => ManuallyDrop::new(broker),
         Err(error) => {
             tracing::error!(%error, "the broker cannot begin");
@@ -160,6 +165,16 @@ fn serve(surroundings: Surroundings, arguments: &[OsString]) -> i32 {
             }
         }
     }
+}
+
+/// Whether the person has said that cores may sleep between requests.
+fn may_sleep() -> bool {
+    let said = env::var_os(ENV_CPU_LATENCY);
+    let is_any = said.as_ref().is_some_and(|said| said == "any");
+    if let (Some(said), false) = (&said, is_any) {
+        tracing::warn!(?said, "{ENV_CPU_LATENCY} is passed over: it can only be `any`");
+    }
+    is_any
 }
 
 fn pass_on(

@@ -3,6 +3,7 @@
 //! Owns: the epoll set and the inotify queue of this broker process; both are new in each.
 //! Leaves to others: what is done with what it says.
 
+mod cores;
 mod credentials;
 mod deaths;
 mod door;
@@ -17,7 +18,9 @@ pub use pages::MappedPages;
 
 use crate::door::{Door, DoorFiles, DoorMaker};
 use crate::os::{Closed, Os, Peeked, Result, Wish};
+use crate::process::Fittings;
 use crate::source::Source;
+use cores::{Cores, LINGER};
 use events::Events;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -35,6 +38,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Linux, as one broker process sees it.
 pub struct Linux {
     events: Events,
+    cores: Cores,
     watch: Watch,
     state: Option<StateDir>,
     door: Option<DoorMaker>,
@@ -48,13 +52,14 @@ impl Linux {
     pub fn new() -> Result<Linux> {
         let (events, watch) = (Events::new()?, Watch::new()?);
         events.add(&watch, Source::Watch)?;
-        Ok(Linux { events, watch, state: None, door: None })
+        Ok(Linux { events, cores: Cores::default(), watch, state: None, door: None })
     }
 
-    /// The same with doors of this kind for mounts.
+    /// The same with what a program has for it.
     #[must_use]
-    pub fn with_door(self, door: Option<DoorMaker>) -> Linux {
-        Linux { door, ..self }
+    pub(crate) fn fitted(self, fittings: &Fittings) -> Linux {
+        let cores = if fittings.wakeful { Cores::of_this_machine() } else { Cores::default() };
+        Linux { door: fittings.door, cores, ..self }
     }
 
     fn state(&self) -> Result<&StateDir> {
@@ -79,6 +84,7 @@ impl Os for Linux {
     fn close_others(&mut self, known: &BTreeSet<i32>) {
         let mut known = known.clone();
         known.extend([self.events.number(), self.watch.as_fd().as_raw_fd()]);
+        known.extend(self.cores.number());
         let sorted: Vec<i32> = known.into_iter().collect();
         if let Err(errno) = numbers::close_others(&sorted) {
             tracing::warn!(errno = errno.name(), "descriptors of the broker before may be left open");
@@ -99,7 +105,16 @@ impl Os for Linux {
     }
 
     fn wait(&mut self, milliseconds: Option<u32>) -> std::io::Result<Vec<Source>> {
-        self.events.wait(milliseconds)
+        let brief = self.cores.in_burst() && milliseconds.is_none_or(|milliseconds| milliseconds > LINGER);
+        let mut sources = self.events.wait(if brief { Some(LINGER) } else { milliseconds })?;
+        if brief && sources.is_empty() {
+            self.cores.rest();
+            sources = self.events.wait(milliseconds)?;
+        }
+        if !sources.is_empty() {
+            self.cores.turn();
+        }
+        Ok(sources)
     }
 
     fn listen_to(&mut self, fd: &OwnedFd, source: Source) -> Result<()> {

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use shmfs_abi::Pid;
-use shmfs_broker::{Broker, DoorMaker, End, Surroundings};
+use shmfs_broker::{Broker, DoorMaker, End, Fittings, Surroundings};
 use shmfs_sys::child;
 use shmfs_sys::{process, table};
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub fn serve(journal: i32, door: Option<DoorMaker>) -> Pid {
         // What it says of a failure is to be seen.
         let keep = Some(BTreeSet::from([0, 1, 2]));
         let surroundings = Surroundings { pid: process::pid(), stop: None, keeper: None, keep };
-        let broker = Broker::go_on(journal, surroundings, door).unwrap();
+        let broker = Broker::go_on(journal, surroundings, &Fittings { door, wakeful: false }).unwrap();
         assert_eq!(ManuallyDrop::new(broker).run().unwrap(), End::Over);
     })
 }

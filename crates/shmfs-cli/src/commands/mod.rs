@@ -31,7 +31,8 @@ Examples:
   shm mount --store lab /mnt/lab     as files, for cp, df and every program
 
 Exit status: 0 done, 1 refused or not found, 2 wrong usage, 3 no store.
-Environment: SHMFS_STORE the store, SHMFS_LOG what to log (such as debug).";
+Environment: SHMFS_STORE the store, SHMFS_LOG what to log (such as debug),
+SHMFS_CPU_LATENCY=any lets idle cores sleep even while requests come.";
 
 /// See, limit, keep and clean shared memory, and run programs on it
 #[derive(Parser)]
