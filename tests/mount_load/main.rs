@@ -1,5 +1,5 @@
 //! The load on a mounted store while its brokers are killed: `cargo xtask faults --mount`, tests/mount_faults.rs; and
-//! the library's door for tests/coherence.rs.
+//! the library's door for tests/coherence/.
 //!
 //!     mount_load faults [--brokers N] [--seconds N] [--seed S] [--tmpfs 1]
 //!     mount_load door STORE
