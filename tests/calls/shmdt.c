@@ -75,6 +75,67 @@ CASE(same_segment_side_by_side) {
     count(id, "after both");
 }
 
+/* Two attaches may begin at one address: the one whose pages come first is ended first. */
+
+CASE(one_over_the_start_of_another) {
+    int a = segment(8 * PAGE, 0600), b = segment(2 * PAGE, 0600), older = segment(4096, 0600);
+    char *o = attach(older), *p = attach(a);
+    AT(shmat(b, p, SHM_REMAP));
+    TRY(shmdt(o));
+    pid_t c = start("child");
+    if (c == 0) {
+        TRY(shmdt(p));
+        say("child: start %s, rest %s", access_to(p, 'r'), access_to(p + 2 * PAGE, 'r'));
+        _exit(0);
+    }
+    finish(c);
+    TRY(shmdt(p));
+    say("start: %s, rest: %s", access_to(p, 'r'), access_to(p + 2 * PAGE, 'w'));
+    count(b, "of what was over it");
+    TRY(shmdt(p));
+    say("rest: %s", access_to(p + 2 * PAGE, 'r'));
+    count(a, "of what was below");
+    TRY(shmdt(p));
+}
+
+CASE(three_at_one_start) {
+    int size[] = {8, 4, 2}, id[3];
+    char *p = reserve(8);
+    for (int i = 0; i < 3; i++) id[i] = segment((size_t)size[i] * PAGE, 0600);
+    for (int i = 0; i < 3; i++) AT(shmat(id[i], p, SHM_REMAP));
+    for (int i = 2; i >= 0; i--) {
+        TRY(shmdt(p));
+        count(id[i], "of it");
+        say("pages: %s %s %s", access_to(p, 'r'), access_to(p + 3 * PAGE, 'r'), access_to(p + 7 * PAGE, 'r'));
+    }
+    TRY(shmdt(p));
+}
+
+CASE(one_inside_another) {
+    int a = segment(8 * PAGE, 0600), b = segment(2 * PAGE, 0600);
+    char *p = attach(a);
+    AT(shmat(b, p + 2 * PAGE, SHM_REMAP));
+    strcpy(p + 2 * PAGE, "of b");
+    TRY(shmdt(p));
+    count(a, "of the outer one");
+    say("before: %s, in it: %s, behind: %s", access_to(p, 'r'), access_to(p + 2 * PAGE, 'w'),
+        access_to(p + 4 * PAGE, 'r'));
+    TRY(shmdt(p + 2 * PAGE));
+    count(b, "of the inner one");
+}
+
+CASE(hole_in_an_attach) {
+    int a = segment(8 * PAGE, 0600), b = segment(2 * PAGE, 0600);
+    char *p = attach(a);
+    AT(shmat(b, p + 2 * PAGE, SHM_REMAP));
+    TRY(shmdt(p + 2 * PAGE));
+    char *own = mmap(p + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    need(own == p + 2 * PAGE, "mmap");
+    TRY(shmdt(p));
+    say("in the hole: %s, behind it: %s", access_to(own, 'w'), access_to(p + 4 * PAGE, 'r'));
+    count(a, "of it");
+}
+
 CASE(last_one_of_a_removed_segment) {
     int id = segment(4096, 0600);
     char *p = attach(id), *q = attach(id);

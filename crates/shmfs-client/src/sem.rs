@@ -95,7 +95,7 @@ impl State {
         value: u32,
         init: &dyn Fn(usize, u32),
     ) -> Result<usize, Errno> {
-        self.semaphores.reserve()?;
+        self.semaphores.reserve(1)?;
         let flags = creatable(flags, value)?;
         // The C library opens a file: Linux takes its number before it looks (`do_sys_openat2`, fs/open.c).
         self.session()?.probe_number()?;

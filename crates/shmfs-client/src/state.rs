@@ -4,7 +4,7 @@
 //! Leaves to others: what the parts mean.
 
 use crate::{
-    attach::Attach, connect::Registration, fork::Unborn, kept::Kept, sem::Semaphore, session::Session,
+    attach::Piece, connect::Registration, fork::Unborn, kept::Kept, sem::Semaphore, session::Session,
     settings::Settings,
 };
 use shmfs_abi::{
@@ -36,7 +36,9 @@ pub(crate) struct State {
     pub(crate) hidden: bool,
     /// The root of the hidden tmpfs. Copies of the process have the same.
     pub(crate) root: Option<Kept>,
-    pub(crate) attaches: PageVec<Attach>,
+    pub(crate) attaches: PageVec<Piece>,
+    /// How many attaches there have been.
+    pub(crate) attached: u64,
     pub(crate) semaphores: PageVec<Semaphore>,
     /// What was fetched for a child, while fork is under way.
     pub(crate) unborn: Option<Unborn>,
@@ -70,6 +72,7 @@ impl State {
             hidden: false,
             root: None,
             attaches: PageVec::new(ATTACHES),
+            attached: 0,
             semaphores: PageVec::new(OPEN_SEMAPHORES),
             unborn: None,
         }

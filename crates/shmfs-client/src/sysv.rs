@@ -3,10 +3,10 @@
 //! Owns: the rules of addresses, the mapping.
 //! Leaves to others: every other rule (the engine).
 
-use crate::{Client, ask::unexpected, attach::Attach, session::Session, state::State};
+use crate::{Client, ask::unexpected, attach::Piece, session::Session, state::State};
 use shmfs_abi::{
-    AttachFlags, ByteLen, Call, Errno, GetFlags, Gid, Key, ObjectId, PAGE_SIZE, Reply, SegmentStat,
-    ShmLimits, ShmUsage, Shmid, Slot, Uid,
+    AttachFlags, ByteLen, Call, Errno, GetFlags, Gid, Key, PAGE_SIZE, Reply, SegmentStat, ShmLimits,
+    ShmUsage, Shmid, Uid,
 };
 use shmfs_sys::map::{self, Fixed, Place};
 
@@ -43,18 +43,13 @@ impl Client {
     /// `EINVAL` if no attach begins at `address`; `ENOSYS` in a child of vfork.
     pub fn shmdt(&self, address: usize) -> Result<(), Errno> {
         self.with(|state| {
-            let (index, attach) = state.attach_at(address).ok_or(Errno::EINVAL)?;
+            let attach = state.attach_at(address).ok_or(Errno::EINVAL)?;
             if state.registration.is_none() {
                 // A copy that nobody announced: its table must count what it has, before it counts less.
                 // Without a store it may end its attach all the same.
                 let _ = state.session();
             }
-            let attach = state.attaches.get(index).unwrap_or(attach);
-            // The pages must have gone before the count goes: the last one empties the segment.
-            map::unplace(attach.address, attach.len)?;
-            state.attaches.swap_remove(index);
-            state.uncount(&attach);
-            Ok(())
+            state.end(attach)
         })
     }
 
@@ -120,7 +115,8 @@ impl Client {
 
 impl State {
     fn attach(&mut self, shmid: Shmid, flags: AttachFlags, place: &Place) -> Result<usize, Errno> {
-        self.attaches.reserve()?;
+        // For itself, and for another's second half.
+        self.attaches.reserve(2)?;
         match self.attach_once(shmid, flags, place) {
             // Linux needs no descriptor for it: the process's last one is ours.
             Err(Errno::EMFILE) if self.session.as_mut().is_some_and(Session::give_up_spare) => {
@@ -144,22 +140,16 @@ impl State {
         let (address, len) = match mapped {
             Ok(mapped) => mapped,
             Err(errno) => {
-                self.uncount(&Attach::new(0, 0, slot, object));
+                self.uncount(&Piece::whole(0, 0, slot, object));
                 return Err(errno);
             }
         };
-        self.end_covered(address, len);
-        self.remember(address, len, slot, object)?;
-        Ok(address)
-    }
-
-    /// Puts an attach into the list, which has room.
-    fn remember(&mut self, address: usize, len: usize, slot: Slot, object: ObjectId) -> Result<(), Errno> {
-        let attach = Attach::new(address, len, slot, object);
-        self.attaches.push(attach).inspect_err(|_| {
+        let attach = Piece::whole(address, len, slot, object);
+        self.remember(attach).inspect_err(|_| {
             let _ = map::unplace(address, len);
             self.uncount(&attach);
-        })
+        })?;
+        Ok(address)
     }
 }
 

@@ -58,15 +58,19 @@ impl<T: Copy> PageVec<T> {
         self.as_slice().get(index).copied()
     }
 
-    /// Makes room for one more value, so that the next [`push`](PageVec::push) cannot fail.
+    /// Makes room for `more` values, so that so many times [`push`](PageVec::push) cannot fail.
     ///
     /// # Errors
     /// `ENOMEM` at the bound, or if the kernel has no pages.
-    pub fn reserve(&mut self) -> Result<()> {
-        if self.len >= self.bound {
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        let wanted = self.len.saturating_add(more);
+        if wanted > self.bound {
             return Err(Errno::ENOMEM);
         }
-        if self.len < self.bytes / size_of::<T>() { Ok(()) } else { self.grow() }
+        while wanted > self.bytes / size_of::<T>() {
+            self.grow()?;
+        }
+        Ok(())
     }
 
     /// Appends a value.
@@ -74,7 +78,7 @@ impl<T: Copy> PageVec<T> {
     /// # Errors
     /// As [`reserve`](PageVec::reserve).
     pub fn push(&mut self, value: T) -> Result<()> {
-        self.reserve()?;
+        self.reserve(1)?;
         // SAFETY: `reserve` made the pages larger than `len` values.
         let place = unsafe { self.start.add(self.len) };
         // SAFETY: the place is in the pages, aligned, and holds no value.

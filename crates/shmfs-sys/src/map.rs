@@ -222,8 +222,8 @@ pub fn place(file: impl AsFd, len: usize, place: &Place) -> Result<usize> {
     Ok(start.map_err(errno)? as usize)
 }
 
-/// Unmaps what [`place`] mapped. Address and length must be those of one [`place`], which the program has not
-/// unmapped since.
+/// Unmaps what [`place`] mapped, or a part of it. The range must lie in that of one [`place`], and the program must not have
+/// unmapped it since.
 ///
 /// # Errors
 /// As `munmap(2)`.
