@@ -1,5 +1,6 @@
 /* One process under several users, and several users on one object. */
 #include "objects.h"
+#include <linux/capability.h>
 
 CASE(user_changed_after_calls) {
     need_users();
@@ -52,6 +53,81 @@ CASE(attaches_survive_a_change) {
     finish(c);
     say("reads: %s", (char *)attach(id));
     count(id, "in the end");
+}
+
+CASE(groups_changed_between_calls) {
+    need_users();
+    int id = segment(4096, 0060);
+    struct shmid_ds d = {.shm_perm = {.gid = OTHER, .mode = 0060}};
+    need(shmctl(id, IPC_SET, &d) == 0, "IPC_SET");
+    int fd = object("/object", O_RDWR | O_CREAT, 0060);
+    need(fchmod(fd, 0060) == 0 && fchown(fd, 0, OTHER) == 0, "fchown");
+    const gid_t groups[] = {OTHER};
+    pid_t c = start("child");
+    if (c == 0) {
+        // User and group are the same at every second call.
+        for (int in = 0; in < 4; in++) {
+            need(setgroups(in % 2, groups) == 0 && setegid(STRANGER) == 0 && seteuid(STRANGER) == 0, "setgroups");
+            say("of %d groups", in % 2);
+            AT(shmat(id, NULL, 0));
+            FD(shm_open("/object", O_RDWR, 0));
+            need(seteuid(0) == 0 && setegid(0) == 0, "seteuid");
+        }
+        _exit(0);
+    }
+    finish(c);
+}
+
+static void without_capabilities(int id) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {0};
+    need(syscall(SYS_capset, &header, none) == 0, "capset");
+    AT(shmat(id, NULL, 0));
+    TRY(shmctl(id, IPC_STAT, &(struct shmid_ds){0}));
+    TRY(shmctl(id, IPC_RMID, NULL));
+}
+
+CASE(capabilities_dropped_between_calls) {
+    need_users();
+    int id = segment(4096, 0);
+    struct shmid_ds d = {.shm_perm = {.uid = STRANGER, .gid = STRANGER, .mode = 0}};
+    need(shmctl(id, IPC_SET, &d) == 0, "IPC_SET");
+    pid_t c = start("child");
+    if (c == 0) {
+        AT(shmat(id, NULL, 0));
+        without_capabilities(id);
+        _exit(0);
+    }
+    finish(c);
+    c = start("child that made no call");
+    if (c == 0) {
+        without_capabilities(id);
+        _exit(0);
+    }
+    finish(c);
+}
+
+static void put(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY);
+    need(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0, path);
+}
+
+CASE(root_of_a_user_namespace_below) {
+    need_users();
+    int id = segment(4096, 0);
+    struct shmid_ds d = {.shm_perm = {.uid = STRANGER, .gid = STRANGER, .mode = 0}};
+    need(shmctl(id, IPC_SET, &d) == 0, "IPC_SET");
+    pid_t c = start("child");
+    if (c == 0) {
+        if (unshare(CLONE_NEWUSER)) skip("no user namespaces");
+        put("/proc/self/setgroups", "deny");
+        put("/proc/self/uid_map", "0 0 1");
+        put("/proc/self/gid_map", "0 0 1");
+        AT(shmat(id, NULL, 0));
+        TRY(shmctl(id, IPC_STAT, &(struct shmid_ds){0}));
+        _exit(0);
+    }
+    finish(c);
 }
 
 CASE(root_may_everything) {

@@ -67,10 +67,10 @@ pub(crate) struct Begun {
     reason = "no heap to put the reason on; it lives on the stack for a moment"
 )]
 pub(crate) fn begin(path: &[u8], hello: Hello) -> Result<Begun, Failure> {
-    let user = session::user();
+    let rights = process::rights();
     for _ in 0..ATTEMPTS {
         let socket = socket::connect(path).and_then(Kept::new).map_err(Failure::Broken)?;
-        let mut session = Session::new(socket, user);
+        let mut session = Session::new(socket, rights);
         match session.exchange(FIRST_WORDS, &Request::Hello(hello), &[]) {
             Ok((Response::Welcome(welcome), fds)) => return Ok(Begun { session, welcome, fds }),
             Ok((Response::Refused(refused), _)) => return Err(Failure::Refused(refused)),

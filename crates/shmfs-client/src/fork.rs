@@ -89,9 +89,9 @@ impl State {
             return;
         }
         let unborn = self.unborn.take();
-        let parents_user = self.session.as_ref().map(Session::user);
+        let parents = self.session.as_ref().map(Session::rights);
         self.leave_parent();
-        let (Some(Unborn { table, socket }), Some(user)) = (unborn, parents_user) else { return };
+        let (Some(Unborn { table, socket }), Some(rights)) = (unborn, parents) else { return };
         if table.dont_fork().is_err() {
             return;
         }
@@ -100,7 +100,7 @@ impl State {
             table.set_pid(process::pid());
         }
         self.registration = Some(Registration { client: table.client(), cookie: table.cookie(), table });
-        let mut session = Session::new(socket, user);
+        let mut session = Session::new(socket, rights);
         // Without it the child is known by its table, and says who it is when it connects again.
         if session.tell(FIRST_WORDS, &Request::Born).is_ok() {
             self.session = Some(session);

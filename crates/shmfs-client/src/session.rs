@@ -9,9 +9,10 @@
 
 use crate::kept::Kept;
 use core::cmp::Ordering::{Equal, Greater, Less};
-use shmfs_abi::{Errno, Gid, Uid};
+use shmfs_abi::Errno;
 use shmfs_sys::{
-    BorrowedFd, fd, process,
+    BorrowedFd, fd,
+    process::{self, Rights},
     socket::{self, Fds},
 };
 use shmfs_wire::{
@@ -21,12 +22,12 @@ use shmfs_wire::{
 /// The number of `Hello` and `Born`, which belong to no client yet. Calls begin at 1.
 pub(crate) const FIRST_WORDS: u64 = 0;
 
-/// A connection of this process, as the user that it was then.
+/// A connection of this process, with the rights that it had then.
 pub(crate) struct Session {
     socket: Kept,
     /// A duplicate of the socket, whose number is given up for a moment when a process has no other left.
     spare: Option<Kept>,
-    user: (Uid, Gid),
+    rights: Rights,
 }
 
 /// Why there is no response.
@@ -40,16 +41,11 @@ pub(crate) enum Lost {
     Nonsense,
 }
 
-/// The effective user and group of this process.
-pub(crate) fn user() -> (Uid, Gid) {
-    (process::euid(), process::egid())
-}
-
 impl Session {
-    /// A connection that `user` made.
-    pub(crate) fn new(socket: Kept, user: (Uid, Gid)) -> Session {
+    /// A connection that was made with these rights.
+    pub(crate) fn new(socket: Kept, rights: Rights) -> Session {
         let spare = socket.duplicate();
-        Session { socket, spare, user }
+        Session { socket, spare, rights }
     }
 
     /// Makes room for one descriptor; says whether there was any to make.
@@ -70,14 +66,14 @@ impl Session {
         fd::has_number(self.socket.lend()?)
     }
 
-    /// Whether it can still speak for this process: the socket is there, and the user has not changed.
+    /// Whether it can still speak for this process: the socket is there, and what the process may do is the same.
     pub(crate) fn is_good(&self) -> bool {
-        self.user == user() && self.socket.is_itself()
+        self.rights == process::rights() && self.socket.is_itself()
     }
 
-    /// Who connected.
-    pub(crate) const fn user(&self) -> (Uid, Gid) {
-        self.user
+    /// Those with which it was made.
+    pub(crate) const fn rights(&self) -> Rights {
+        self.rights
     }
 
     /// Says something that has no answer.

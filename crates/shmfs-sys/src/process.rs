@@ -2,7 +2,10 @@
 //!
 //! Owns: nothing. Leaves to others: deaths (poll the descriptor of [`pidfd`]).
 
-use crate::{Errno, Result, errno, fd};
+use crate::{
+    Errno, Result, errno, fd,
+    raw::{self, number},
+};
 use rustix::{
     fd::OwnedFd,
     fs::Mode,
@@ -39,6 +42,44 @@ pub fn euid() -> Uid {
 /// The effective group.
 pub fn egid() -> Gid {
     Gid(process::getegid().as_raw())
+}
+
+/// What a call of the calling thread is judged by: two that are equal have the same rights.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rights {
+    uid: Uid,
+    gid: Gid,
+    /// The effective capabilities.
+    caps: u64,
+    /// The supplementary groups, hashed: where there are many, only how many.
+    groups: u64,
+}
+
+/// Supplementary groups that are told apart one by one.
+const GROUPS: usize = 64;
+
+/// The rights of the calling thread.
+pub fn rights() -> Rights {
+    let caps = thread::capabilities(None).map_or(0, |sets| sets.effective.bits());
+    Rights { uid: euid(), gid: egid(), caps, groups: groups() }
+}
+
+fn groups() -> u64 {
+    /// FNV-1a.
+    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let mut groups = [0u32; GROUPS];
+    let got = get_groups(&mut groups).or_else(|_| get_groups(&mut [])).unwrap_or(0);
+    let told = groups.get(..got).unwrap_or_default();
+    let hash = |hash: u64, word: u64| (hash ^ word).wrapping_mul(PRIME);
+    told.iter().fold(hash(BASIS, got as u64), |so_far, group| hash(so_far, u64::from(*group)))
+}
+
+/// How many there are. With no room it only counts.
+fn get_groups(groups: &mut [u32]) -> Result<usize> {
+    let (room, place) = (groups.len(), groups.as_mut_ptr() as usize);
+    // SAFETY: the kernel writes at most `room` numbers of 32 bits to `place`, which are there.
+    raw::check(unsafe { raw::syscall6(number::GETGROUPS, room, place, 0, 0, 0, 0) })
 }
 
 /// Bytes of /proc/thread-self/status that hold its first two lines: `Name`, with every byte escaped, and `Umask`.

@@ -78,6 +78,7 @@ pub(crate) mod number {
     pub(crate) const CLONE: usize = 56;
     pub(crate) const WAIT4: usize = 61;
     pub(crate) const FCNTL: usize = 72;
+    pub(crate) const GETGROUPS: usize = 115;
     pub(crate) const SETFSUID: usize = 122;
     pub(crate) const SETFSGID: usize = 123;
     pub(crate) const EXIT_GROUP: usize = 231;
@@ -100,6 +101,7 @@ pub(crate) mod number {
     pub(crate) const RT_SIGPROCMASK: usize = 135;
     pub(crate) const SETFSUID: usize = 151;
     pub(crate) const SETFSGID: usize = 152;
+    pub(crate) const GETGROUPS: usize = 158;
     pub(crate) const GETSOCKOPT: usize = 209;
     pub(crate) const RECVMSG: usize = 212;
     pub(crate) const CLONE: usize = 220;

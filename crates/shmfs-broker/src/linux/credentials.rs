@@ -21,10 +21,9 @@ pub(crate) fn of(connection: &OwnedFd, peer: &Peer) -> Cred {
 /// connected. Where /proc does not tell, user 0 of this namespace has them all and others none.
 fn caps(peer: &Peer) -> Caps {
     let status = read_status(peer.pid).and_then(|status| parse(&status));
-    match status {
-        Some(status) if (status.uid, status.gid) == (peer.uid, peer.gid) && same_user_namespace(peer.pid) => {
-            status.caps
-        }
+    match (status, is_of_this_namespace(peer.pid)) {
+        (_, Some(false)) => Caps::empty(),
+        (Some(status), Some(true)) if (status.uid, status.gid) == (peer.uid, peer.gid) => status.caps,
         _ if peer.uid == Uid(0) => Caps::all(),
         _ => Caps::empty(),
     }
@@ -52,10 +51,11 @@ fn read_status(pid: Pid) -> Option<String> {
     Some(text)
 }
 
-fn same_user_namespace(pid: Pid) -> bool {
-    let theirs = std::fs::read_link(format!("/proc/{}/ns/user", pid.0));
-    let ours = std::fs::read_link("/proc/self/ns/user");
-    matches!((theirs, ours), (Ok(theirs), Ok(ours)) if theirs == ours)
+/// Whether the process is in our user namespace; nothing where we may not know.
+fn is_of_this_namespace(pid: Pid) -> Option<bool> {
+    let theirs = std::fs::read_link(format!("/proc/{}/ns/user", pid.0)).ok()?;
+    let ours = std::fs::read_link("/proc/self/ns/user").ok()?;
+    Some(theirs == ours)
 }
 
 #[derive(Debug, PartialEq, Eq)]
