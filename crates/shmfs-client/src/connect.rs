@@ -6,7 +6,7 @@
 use crate::{
     attach,
     kept::Kept,
-    session::{self, FIRST_WORDS, Lost, Session},
+    session::{FIRST_WORDS, Lost, Session},
     settings::Settings,
     state::State,
 };

@@ -121,14 +121,31 @@ impl Server {
             (op::LSEEK, Node::Segment(_)) => self.lseek(request)?,
             (op::COPY_FILE_RANGE, Node::Segment(_)) => self.copy_file_range(request)?,
             (op::STATFS, _) => self.statfs(request)?,
-            (op::GETXATTR, _) => return Err(Errno::EOPNOTSUPP),
+            // The kernel asks for an ACL before it lets others than root in.
+            (op::GETXATTR, _) => return Err(Errno::ENODATA),
             (op::LISTXATTR, _) => {
                 if request.body.take::<GetxattrIn>()?.size == 0 {
                     request.put(&GetxattrOut::default());
                 }
             }
             (op::IOCTL, _) => return Err(Errno::ENOTTY),
-            _ => return Err(Errno::EPERM),
+            (
+                op::MKDIR
+                | op::MKNOD
+                | op::SYMLINK
+                | op::LINK
+                | op::CREATE
+                | op::TMPFILE
+                | op::RMDIR
+                | op::RENAME
+                | op::RENAME2
+                | op::SETATTR
+                | op::SETXATTR
+                | op::REMOVEXATTR,
+                _,
+            ) => return Err(Errno::EPERM),
+            // As with every other file, the kernel does it by itself (FLUSH, at each close), or does not ask again.
+            _ => return Err(Errno::ENOSYS),
         }
         Ok(())
     }

@@ -8,9 +8,10 @@
 //! Leaves to others: the System V calls themselves (`sysv`).
 //! Not done: `dlmopen`, whose new namespaces have libc's symbols only.
 
-use crate::{errno, next::Next, sysv};
+use crate::{CLIENT, errno, next::Next, sysv};
 use core::arch::naked_asm;
 use libc::{c_char, c_int, c_long, c_void, key_t, shmid_ds, size_t};
+use shmfs_abi::Errno;
 
 crate::as_libc! { dlopen: unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void; }
 
@@ -159,20 +160,28 @@ extern "C" fn real_dlopen() -> *mut c_void {
     DLOPEN.find(c"dlopen")
 }
 
-// The System V calls as `syscall` returns them: 64 bits wide.
+// The System V calls as `syscall` returns them: 64 bits wide. None goes through the symbol that programs call: some replace
+// its code in place, and then go on by `syscall` (UCX).
 
 extern "C" fn get(key: key_t, size: size_t, flags: c_int) -> c_long {
-    sysv::shmget(key, size, flags).into()
+    returned(CLIENT.shmget(key, size, flags).map(c_long::from))
 }
 
 extern "C" fn attach(shmid: c_int, address: *const c_void, flags: c_int) -> c_long {
-    sysv::shmat(shmid, address, flags).addr() as c_long
+    returned(CLIENT.shmat(shmid, address.addr(), flags).map(|address| address as c_long))
 }
 
 extern "C" fn control(shmid: c_int, command: c_int, buffer: *mut shmid_ds) -> c_long {
-    sysv::shmctl(shmid, command, buffer).into()
+    returned(sysv::control(shmid, command, buffer.cast()).map(c_long::from))
 }
 
 extern "C" fn detach(address: *const c_void) -> c_long {
-    sysv::shmdt(address).into()
+    returned(CLIENT.shmdt(address.addr()).map(|()| 0))
+}
+
+fn returned(result: Result<c_long, Errno>) -> c_long {
+    result.unwrap_or_else(|errno| {
+        errno::set(errno);
+        -1
+    })
 }

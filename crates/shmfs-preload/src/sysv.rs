@@ -51,7 +51,7 @@ pub extern "C" fn shmctl(shmid: c_int, command: c_int, buffer: *mut shmid_ds) ->
 }
 
 /// The commands, in the order of `ksys_shmctl` (ipc/shm.c, v6.18).
-fn control(shmid: c_int, command: c_int, buffer: *mut c_void) -> Result<c_int, Errno> {
+pub(crate) fn control(shmid: c_int, command: c_int, buffer: *mut c_void) -> Result<c_int, Errno> {
     if command < 0 || shmid < 0 {
         return Err(Errno::EINVAL);
     }

@@ -52,6 +52,25 @@ fn removing_a_segments_file_is_ipc_rmid() {
     }
 }
 
+#[test]
+fn others_than_root_see_segments_by_their_rights() {
+    let house = house!(Side::StoreThere);
+    let (caller, plain) = (house.caller(), house.plain());
+    let id = segment(&caller);
+    caller.done("put 0 0 9");
+    let as_user = |command: &str| {
+        let script = format!("setpriv --reuid 65534 --regid 65534 --clear-groups {command} 2>&1 || true");
+        house.shell(&script, &[&house.path(&format!(".sysv/{id}")), &house.path(".sysv")])
+    };
+    assert_eq!(as_user("stat -c '%a %u' \"$1\""), "600 0\n");
+    assert!(as_user("ls \"$2\"").contains(&id.to_string()));
+    assert!(as_user("head -c 1 \"$1\"").contains("Permission denied"));
+    plain.done(format!("chmod {} 0604", house.path(&format!(".sysv/{id}"))));
+    assert_eq!(as_user("head -c 1 \"$1\""), "\t");
+    assert!(as_user("rm -f \"$1\"").contains("not permitted"));
+    caller.says(format!("seg_mode {id}"), 0o604);
+}
+
 on_sides!(a_segment_made_after_a_look: a_segment_is_seen_although_its_absence_was Store);
 fn a_segment_made_after_a_look(house: &House) {
     let (caller, plain) = (house.caller(), house.plain());
