@@ -5,9 +5,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <unistd.h>
 
 int main(void) {
@@ -26,6 +28,17 @@ int main(void) {
     long sum = 0;
     for (off_t i = 0; i < size; i += 4096) sum += p[i];
     printf("every page read: %d\n", sum > 0);
+    /* What others ask for now is refused, and not granted without pages behind it. */
+    errno = 0;
+    int other = shm_open("/other", O_RDWR | O_CREAT, 0600);
+    printf("an object's size: %s\n", ftruncate(other, 4096) ? strerrorname_np(errno) : "granted");
+    printf("a segment: %s\n", shmget(IPC_PRIVATE, 4096, 0600) < 0 ? strerrorname_np(errno) : "granted");
+    printf("a semaphore: %s\n", sem_open("/gate", O_CREAT, 0600, 1) == SEM_FAILED ? strerrorname_np(errno) : "granted");
+    shm_unlink("/other");
+    munmap(p, (size_t)size);
+    close(fd);
     shm_unlink("/beyond");
+    sem_t *gate = sem_open("/gate", O_CREAT, 0600, 1);
+    printf("with room again: %d\n", gate != SEM_FAILED && sem_wait(gate) == 0);
     return 0;
 }

@@ -78,12 +78,12 @@ impl<O: Os> Broker<O> {
             if let Some(answered) = self.strange(cred, &call) {
                 return answered;
             }
-            self.look_for_room(&call);
         }
+        self.look_for_room(&call);
         self.refresh(&call);
         let held = self.is_fetched_held(&call);
         let mut asked = self.namespace.call(cred, call, self.os.now());
-        if self.record.mount.open && asked.as_ref().is_err_and(|refusal| refusal.shortage.is_some()) {
+        if asked.as_ref().is_err_and(|refusal| refusal.shortage.is_some()) {
             self.measure_tree();
             asked = self.namespace.call(cred, call, self.os.now());
         }

@@ -1,6 +1,6 @@
-//! Room in a store whose tmpfs other programs fill as well.
+//! Room in a store whose tmpfs programs fill as well, by write(2) to its objects and, once it is open, with files.
 //!
-//! What lies there and is no object's counts against the store's limit; and where the broker may change the size of the
+//! What lies there and is charged to no object counts against the store's limit; and where the broker may change the size of the
 //! tmpfs, that is the limit less what lies elsewhere. So neither side can pass the store's size: the engine refuses a
 //! segment, the kernel a write.
 //!
