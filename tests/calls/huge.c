@@ -43,6 +43,23 @@ CASE(without_the_right) {
     finish(c);
 }
 
+CASE(by_the_group_that_may) {
+    need_users();
+    int fd = open("/proc/sys/vm/hugetlb_shm_group", O_RDONLY);
+    char text[32] = "";
+    need(fd >= 0 && read(fd, text, sizeof text - 1) > 0, "vm.hugetlb_shm_group");
+    const gid_t group[] = {(gid_t)strtoul(text, NULL, 10)};
+    pid_t c = start("member");
+    if (c == 0) {
+        need(setgroups(1, group) == 0 && setresgid(STRANGER, STRANGER, STRANGER) == 0 &&
+                 setresuid(STRANGER, STRANGER, STRANGER) == 0,
+             "setgroups");
+        ID(shmget(IPC_PRIVATE, 2 << 20, SHM_HUGETLB | 0600));
+        _exit(0);
+    }
+    finish(c);
+}
+
 CASE(size_bits_without_the_flag) { show(ID(shmget(IPC_PRIVATE, 4096, HUGE_1G | 0600))); }
 
 CASE(lock) {

@@ -44,6 +44,21 @@ CASE(handles) {
     close(fd);
 }
 
+CASE(handles_of_what_the_kernel_has_forgotten) {
+    need_users();
+    make("a", "text"), folder("d", 0755);
+    need(mkfifo("d/f", 0600) == 0 && symlink("a", "d/s") == 0, "mkfifo");
+    const char *names[] = {"a", "d", "d/f", "d/s"};
+    struct handle handle[4];
+    for (int i = 0; i < 4; i++) TRY(handle_of(names[i], &handle[i], 0));
+    int drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
+    if (drop < 0 || write(drop, "2", 1) != 1) skip("caches cannot be dropped");
+    for (int i = 0; i < 4; i++) {
+        int fd = FD(open_handle(&handle[i], i == 3 ? O_PATH : O_RDONLY | O_NONBLOCK));
+        if (fd >= 0) show_fd(names[i], fd);
+    }
+}
+
 CASE(stale_handles) {
     make("a", "text");
     struct handle a;

@@ -259,6 +259,22 @@ CASE(file_capabilities) {
     TRY(getxattr("program", "security.capability", NULL, 0));
 }
 
+CASE(file_capabilities_and_set_id_written_by_root) {
+    need_users();
+    unsigned char caps[20] = {0, 0, 0, 2, 0, 4};
+    for (int bits = 0; bits < 3; bits++) {
+        make_mode("program", "x", 0755);
+        need(chmod("program", (mode_t[]){04755, 02755, 06711}[bits]) == 0, "chmod");
+        TRY(setxattr("program", "security.capability", caps, 20, 0));
+        int fd = opened("program", O_WRONLY | O_APPEND);
+        TRY(write(fd, "y", 1));
+        TRY(getxattr("program", "security.capability", NULL, 0));
+        show_fd("program", fd);
+        close(fd);
+        need(unlink("program") == 0, "unlink");
+    }
+}
+
 CASE(refused) {
     make("a", "text");
     char *nowhere = reserve(1);

@@ -4,7 +4,7 @@ use crate::answer::{Outcome, Outgoing};
 use crate::broker::Broker;
 use crate::effects::Exchange;
 use crate::os::Os;
-use shmfs_abi::{Call, Cred, Errno, Lifetime, ObjectId, Refusal, Reply, Wanted, refuse};
+use shmfs_abi::{Call, Caps, Cred, Errno, GetFlags, Lifetime, ObjectId, Refusal, Reply, Wanted, refuse};
 use shmfs_core::{Event, Facts};
 use shmfs_journal::ConnectionId;
 use shmfs_wire::{Refused, Response};
@@ -82,6 +82,7 @@ impl<O: Os> Broker<O> {
         self.look_for_room(&call);
         self.refresh(&call);
         let held = self.is_fetched_held(&call);
+        let cred = &self.with_huge_pages(cred, &call);
         let mut asked = self.namespace.call(cred, call, self.os.now());
         if asked.as_ref().is_err_and(|refusal| refusal.shortage.is_some()) {
             self.measure_tree();
@@ -157,6 +158,15 @@ impl<O: Os> Broker<O> {
             self.measure(object);
         }
         Ok(call)
+    }
+
+    /// Who asks, with the right to huge pages that a group gives (`can_do_hugetlb_shm`, fs/hugetlbfs/inode.c).
+    fn with_huge_pages(&self, cred: &Cred, call: &Call) -> Cred {
+        let asks = matches!(call, Call::ShmGet { flags, .. } if flags.contains(GetFlags::HUGETLB));
+        if asks && self.os.huge_group().is_some_and(|group| cred.in_group(group)) {
+            return Cred { caps: cred.caps | Caps::IPC_LOCK, ..*cred };
+        }
+        *cred
     }
 
     fn shown(&self, descriptor: Option<&O::Fd>) -> Result<ObjectId, Refusal> {

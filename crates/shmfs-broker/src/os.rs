@@ -112,6 +112,8 @@ pub trait Os {
     fn credentials(&mut self, socket: &Self::Fd) -> Result<Cred>;
     /// A process's limit of locked memory, in bytes.
     fn locked_memory(&self, pid: Pid) -> u64;
+    /// The group whose members may have huge pages (vm.hugetlb_shm_group).
+    fn huge_group(&self) -> Option<Gid>;
     /// Readable once the process has ended.
     fn pidfd(&mut self, pid: Pid) -> Result<Self::Fd>;
     /// Whether a process that lives maps the memfd with this inode number.

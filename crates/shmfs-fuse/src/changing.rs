@@ -100,6 +100,13 @@ impl Server {
         if has_set_id && !is_written && asked.uid != 0 && asked.uid != told.stx_uid {
             return Err(Errno::EPERM);
         }
+        if asked.uid == 0 && is_written {
+            // Root's writes leave the bits, and take the capabilities of the file (`cap_inode_need_killpriv`).
+            return match fs::removexattr(tree::proc_path(file), c"security.capability") {
+                Ok(()) | Err(rustix::io::Errno::NODATA) => Ok(()),
+                Err(error) => Err(errno(error)),
+            };
+        }
         fs::chownat(file, c"", None, None, AtFlags::EMPTY_PATH).map_err(errno)?;
         // Without the group's right to execute the bit goes with strangers to the group only; root stays one of it.
         if has_set_id && asks_for_group(&told) && asked.uid != 0 && !is_of_group(asked, told.stx_gid) {

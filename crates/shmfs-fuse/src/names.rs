@@ -70,6 +70,10 @@ impl Server {
         }
         let entry = if asked.shows_sysv(asked.node, name) {
             sysv::directory_entry(request.face)
+        } else if name == c"." {
+            // Who has a file's handle and no name asks so, of whatever it is.
+            let told = self.tree.look_at(asked.node)?;
+            self.entry_of(&asked, asked.node, asked.node, &told)
         } else {
             match (self.entry(&asked, asked.node, name), asked.reach.of_name(asked.node)) {
                 // That a name is not there is kept as long as a name is.
@@ -84,7 +88,7 @@ impl Server {
     /// What the kernel is told of a name.
     pub(crate) fn entry(&mut self, asked: &Asked, parent: NodeId, name: &CStr) -> Result<EntryOut, Errno> {
         let (number, told) = tree::meet(self.tree.directory(parent)?, name)?;
-        // Who has a file's handle and no name asks for `.` and `..`.
+        // Who has a directory's handle and no name asks for `..`.
         Ok(self.entry_of(asked, parent, self.tree.known(number), &told))
     }
 

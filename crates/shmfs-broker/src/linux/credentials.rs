@@ -35,6 +35,12 @@ pub(crate) fn memlock_bytes(pid: Pid) -> u64 {
     parse_memlock(&limits).unwrap_or(0)
 }
 
+/// Whose members may have huge pages (Documentation/admin-guide/sysctl/vm.rst); group 0 unless it was changed.
+pub(crate) fn huge_group() -> Option<Gid> {
+    let said = std::fs::read_to_string("/proc/sys/vm/hugetlb_shm_group").ok()?;
+    said.trim().parse().ok().map(Gid)
+}
+
 /// Reads the soft limit from the line `Max locked memory` (proc_pid_limits(5)).
 fn parse_memlock(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?;

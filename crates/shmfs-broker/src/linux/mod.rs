@@ -188,6 +188,10 @@ impl Os for Linux {
         credentials::memlock_bytes(pid)
     }
 
+    fn huge_group(&self) -> Option<Gid> {
+        credentials::huge_group()
+    }
+
     fn pidfd(&mut self, pid: Pid) -> Result<OwnedFd> {
         process::pidfd(pid)
     }

@@ -233,6 +233,10 @@ impl Os for SimOs {
         MEMLOCK
     }
 
+    fn huge_group(&self) -> Option<Gid> {
+        None
+    }
+
     fn pidfd(&mut self, pid: Pid) -> Result<SimFd> {
         let mut world = self.handle.risk("pidfd", pid.0.into(), NUMBERS)?;
         let description = world.kernel.pidfd(pid)?;

@@ -5,7 +5,7 @@
 //!
 //! Owns: the key table, the slots, the removal mark, times and last processes.
 //! Leaves to others: pages and their limits (`object`, `account`), mapping and `shmdt` (the client).
-//! Not done: huge page sizes other than 2 MiB and 1 GiB; the group of vm.hugetlb_shm_group.
+//! Not done: huge page sizes other than 2 MiB and 1 GiB; `SHM_NORESERVE` for huge pages that there are not yet.
 
 mod control;
 mod forced;
