@@ -1,6 +1,8 @@
-/* The raw system calls of System V, through syscall(2). */
+/* The raw system calls of System V, and some with paths, through syscall(2). */
 #include "case.h"
 #include <dlfcn.h>
+
+#define D "/dev/shm/"
 
 CASE(a_whole_life) {
     int id = (int)TRY(syscall(SYS_shmget, KEY, 5000, IPC_CREAT | 0600)) == -1 ? -1 : shmget(KEY, 0, 0);
@@ -54,4 +56,27 @@ CASE(code_replaced_in_place) {
 #else
     skip("the jump is written for x86-64");
 #endif
+}
+
+CASE(paths) {
+    int made = open(D "file", O_WRONLY | O_CREAT, 0600);
+    need(made >= 0 && write(made, "text", 4) == 4 && close(made) == 0, "a file");
+    struct statx x = {0};
+    TRY(syscall(SYS_statx, AT_FDCWD, D "file", AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &x));
+    say("size %llu mode %o", (unsigned long long)x.stx_size, (unsigned)x.stx_mode);
+    struct stat s = {0};
+    TRY(syscall(SYS_newfstatat, AT_FDCWD, D "file", &s, 0));
+    say("size %ld mode %o", (long)s.st_size, (unsigned)s.st_mode);
+    TRY(syscall(SYS_faccessat2, AT_FDCWD, D "file", R_OK, AT_EACCESS));
+    TRY(syscall(SYS_faccessat2, AT_FDCWD, D "absent", R_OK, AT_EACCESS));
+    TRY(syscall(SYS_renameat2, AT_FDCWD, D "file", AT_FDCWD, D "moved", RENAME_NOREPLACE));
+    int fd = FD((int)syscall(SYS_openat, AT_FDCWD, D "moved", O_RDWR | O_CREAT | O_EXCL, 0600));
+    fd = FD((int)syscall(SYS_openat, AT_FDCWD, D "moved", O_RDWR));
+    char text[8] = "";
+    TRY(read(fd, text, 4));
+    say("reads: %s", text);
+    fd = FD((int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR));
+    TRY(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, &x));
+    say("type %o", (unsigned)x.stx_mode & S_IFMT);
+    TRY(unlink(D "moved"));
 }

@@ -5,19 +5,22 @@
 //! dlfcn/dlopen.c).
 //!
 //! Owns: the machine code of both on x86-64 and aarch64.
-//! Leaves to others: the System V calls themselves (`sysv`).
+//! Leaves to others: the calls themselves (`sysv`, `paths`, `open`).
 //! Not done: `dlmopen`, whose new namespaces have libc's symbols only.
 
-use crate::{CLIENT, errno, next::Next, sysv};
+use crate::paths::{access, names, stat};
+use crate::{CLIENT, errno, next::Next, open, sysv};
 use core::arch::naked_asm;
-use libc::{c_char, c_int, c_long, c_void, key_t, shmid_ds, size_t};
+use core::ptr;
+use libc::{c_char, c_int, c_long, c_uint, c_void, key_t, mode_t, shmid_ds, size_t};
 use shmfs_abi::Errno;
 
 crate::as_libc! { dlopen: unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void; }
 
 static DLOPEN: Next = Next::new();
 
-/// `syscall(2)`: System V calls by number are the store's, every other number is the kernel's.
+/// `syscall(2)`: System V calls by number are the store's, and some that take a path may be; every other number is the
+/// kernel's.
 ///
 /// The order of the registers is that of glibc's sysdeps/unix/sysv/linux/x86_64/syscall.S.
 #[cfg(target_arch = "x86_64")]
@@ -40,6 +43,16 @@ pub unsafe extern "C" fn syscall() -> c_long {
         "je {control}",
         "cmp eax, {shmdt}",
         "je {detach}",
+        "cmp eax, {statx}",
+        "je 3f",
+        "cmp eax, {openat}",
+        "je 3f",
+        "cmp eax, {newfstatat}",
+        "je 3f",
+        "cmp eax, {faccessat2}",
+        "je 3f",
+        "cmp eax, {renameat2}",
+        "je 3f",
         "mov rax, r10",
         "mov r10, r8",
         "mov r8, r9",
@@ -51,19 +64,31 @@ pub unsafe extern "C" fn syscall() -> c_long {
         "2:",
         "mov rdi, rax",
         "jmp {failed}",
+        "3:",
+        "mov rcx, r8",
+        "mov r8, r9",
+        "mov r9d, eax",
+        "jmp {file}",
         shmget = const libc::SYS_shmget,
         shmat = const libc::SYS_shmat,
         shmctl = const libc::SYS_shmctl,
         shmdt = const libc::SYS_shmdt,
+        statx = const libc::SYS_statx,
+        openat = const libc::SYS_openat,
+        newfstatat = const libc::SYS_newfstatat,
+        faccessat2 = const libc::SYS_faccessat2,
+        renameat2 = const libc::SYS_renameat2,
         get = sym get,
         attach = sym attach,
         control = sym control,
         detach = sym detach,
+        file = sym file,
         failed = sym errno::syscall_failed,
     )
 }
 
-/// `syscall(2)`: System V calls by number are the store's, every other number is the kernel's.
+/// `syscall(2)`: System V calls by number are the store's, and some that take a path may be; every other number is the
+/// kernel's.
 ///
 /// The order of the registers is that of glibc's sysdeps/unix/sysv/linux/aarch64/syscall.S.
 #[cfg(target_arch = "aarch64")]
@@ -85,6 +110,16 @@ pub unsafe extern "C" fn syscall() -> c_long {
         "b.eq {control}",
         "cmp w8, #{shmdt}",
         "b.eq {detach}",
+        "cmp w8, #{statx}",
+        "b.eq 3f",
+        "cmp w8, #{openat}",
+        "b.eq 3f",
+        "cmp w8, #{newfstatat}",
+        "b.eq 3f",
+        "cmp w8, #{faccessat2}",
+        "b.eq 3f",
+        "cmp w8, #{renameat2}",
+        "b.eq 3f",
         "mov x3, x4",
         "mov x4, x5",
         "mov x5, x6",
@@ -94,14 +129,25 @@ pub unsafe extern "C" fn syscall() -> c_long {
         "ret",
         "2:",
         "b {failed}",
+        "3:",
+        "mov x3, x4",
+        "mov x4, x5",
+        "mov w5, w8",
+        "b {file}",
         shmget = const libc::SYS_shmget,
         shmat = const libc::SYS_shmat,
         shmctl = const libc::SYS_shmctl,
         shmdt = const libc::SYS_shmdt,
+        statx = const libc::SYS_statx,
+        openat = const libc::SYS_openat,
+        newfstatat = const libc::SYS_newfstatat,
+        faccessat2 = const libc::SYS_faccessat2,
+        renameat2 = const libc::SYS_renameat2,
         get = sym get,
         attach = sym attach,
         control = sym control,
         detach = sym detach,
+        file = sym file,
         failed = sym errno::syscall_failed,
     )
 }
@@ -177,6 +223,20 @@ extern "C" fn control(shmid: c_int, command: c_int, buffer: *mut shmid_ds) -> c_
 
 extern "C" fn detach(address: *const c_void) -> c_long {
     returned(CLIENT.shmdt(address.addr()).map(|()| 0))
+}
+
+/// Calls that programs make by number because libc once did not have them, or not with all they can do (libuv, systemd).
+extern "C" fn file(dir: c_int, path: *const c_char, c: usize, d: usize, e: usize, number: c_uint) -> c_long {
+    let outcome = match c_long::from(number) {
+        libc::SYS_statx => {
+            stat::statx(dir, path, c as c_int, d as c_uint, ptr::with_exposed_provenance_mut(e))
+        }
+        libc::SYS_openat => open::openat(dir, path, c as c_int, d as mode_t),
+        libc::SYS_newfstatat => stat::fstatat(dir, path, ptr::with_exposed_provenance_mut(c), d as c_int),
+        libc::SYS_faccessat2 => access::faccessat(dir, path, c as c_int, d as c_int),
+        _ => names::renameat2(dir, path, c as c_int, ptr::with_exposed_provenance(d), e as c_uint),
+    };
+    outcome.into()
 }
 
 fn returned(result: Result<c_long, Errno>) -> c_long {

@@ -81,6 +81,8 @@ pub(crate) mod number {
     pub(crate) const GETGROUPS: usize = 115;
     pub(crate) const SETFSUID: usize = 122;
     pub(crate) const SETFSGID: usize = 123;
+    pub(crate) const CAPGET: usize = 125;
+    pub(crate) const CLOCK_GETTIME: usize = 228;
     pub(crate) const EXIT_GROUP: usize = 231;
     pub(crate) const SIGNALFD4: usize = 289;
     pub(crate) const RT_TGSIGQUEUEINFO: usize = 297;
@@ -96,7 +98,9 @@ pub(crate) mod number {
     pub(crate) const FCNTL: usize = 25;
     pub(crate) const IOCTL: usize = 29;
     pub(crate) const SIGNALFD4: usize = 74;
+    pub(crate) const CAPGET: usize = 90;
     pub(crate) const EXIT_GROUP: usize = 94;
+    pub(crate) const CLOCK_GETTIME: usize = 113;
     pub(crate) const RT_SIGACTION: usize = 134;
     pub(crate) const RT_SIGPROCMASK: usize = 135;
     pub(crate) const SETFSUID: usize = 151;
