@@ -111,3 +111,25 @@ fn python_modules_from_pypi() {
     setting.prove(&usage, &["shmget", "shmat", "shmdt", "shmctl", "shm_open", "shm_unlink", "sem_open"]);
     assert_eq!(usage["used_bytes"], 0, "{usage}");
 }
+
+/// libuv asks for files by `syscall(SYS_statx)`.
+#[test]
+fn node_finds_the_files_that_it_made() {
+    need_program!("/usr/bin/node", "nodejs");
+    let setting = setting!("node", DevShm::Ample);
+    setting.copy("files.js");
+    let (said, usage) = on_both(&setting, "/usr/bin/node \"$0/files.js\"");
+    assert!(said.starts_with("12 true false\n") && said.ends_with("four one three\n0\n"), "{said}");
+    setting.prove(&usage, &["shm_open", "shm_unlink"]);
+    assert_eq!(usage["used_bytes"], 0, "{usage}");
+}
+
+#[test]
+fn valgrind_finds_nothing_wrong() {
+    need_program!("/usr/bin/valgrind", "valgrind");
+    let setting = setting!("valgrind", DevShm::Ample);
+    setting.compile("life");
+    let (said, usage) = on_both(&setting, "valgrind --quiet --error-exitcode=9 \"$0/life\"");
+    assert_eq!(said, "a segment, 1 attach\nan object\n");
+    setting.prove(&usage, &["shmget", "shmat", "shmdt", "shm_open"]);
+}

@@ -231,3 +231,18 @@ fn two_runs_share_one_store_and_a_daemon_ends_by_a_signal() {
     daemon.finish(LIMIT);
     eventually("the store is gone", || !folder.exists() && world.processes(&shm).is_empty());
 }
+
+/// As the first process of a container, where it is every orphan's parent.
+#[test]
+fn as_the_first_process_it_leaves_no_zombie() {
+    const SCRIPT: &str = "(sleep 0.05 &) ; (exec true &) ; sleep 0.3
+        grep -l '^State:.Z' /proc/[0-9]*/status 2> /dev/null
+        echo \"parent $PPID\"; exit 5";
+    let world = world!();
+    let scratch = Scratch::new("init");
+    let shm = scratch.copy_of(&shm(), "shm");
+    let mut command = world.command("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]).arg(&shm);
+    let outcome = run(command.args(["run", "--", "sh", "-c", SCRIPT]), LIMIT);
+    assert_eq!((outcome.stdout.as_str(), outcome.code()), ("parent 1\n", 5), "{outcome:?}");
+}

@@ -44,6 +44,8 @@ const NEEDS: [Need; 12] = [
     need("php8.2", "php8.2-cli php8.2-opcache", "PHP", || exists("/usr/bin/php8.2")),
     need("perl", "perl", "Perl", || found("perl")),
     need("/usr/bin/python3 -m pip", "python3-pip", "sysv_ipc and posix_ipc", || exists("/usr/bin/pip3")),
+    Need { full: true, ..need("node", "nodejs", "Node.js", || exists("/usr/bin/node")) },
+    Need { full: true, ..need("valgrind", "valgrind", "programs under valgrind", || found("valgrind")) },
     Need { full: true, ..need("chromium", "chromium", "a browser", || found("chromium")) },
     Need {
         full: true,

@@ -1,4 +1,5 @@
-//! The program's life seen from `shm run`: signals are passed on, its end is waited for, its stops are shared.
+//! The program's life seen from `shm run`: signals are passed on, its end is waited for, its stops are shared; orphans that
+//! are its children are buried.
 //!
 //! What the terminal sends (Ctrl-C, Ctrl-\, Ctrl-Z) goes to every process in the foreground, the program
 //! included. Such signals come from the kernel, and are not passed on a second time. What a process sent to
@@ -59,12 +60,19 @@ impl Signals {
     }
 }
 
-/// A change of the program's state, when there is one.
+/// A change of the program's state, when there is one. The first process of a container or a pid namespace is the parent of
+/// all orphans there: it takes note of their ends too, so that none stays as a zombie.
 fn changed(program: Pid) -> Result<Option<WaitStatus>, Failure> {
-    match waitpid(Some(program), WaitOptions::NOHANG | WaitOptions::UNTRACED) {
-        Ok(found) => Ok(found.map(|(_, status)| status)),
-        Err(rustix::io::Errno::INTR) => Ok(None),
-        Err(error) => Err(Failure::new(format!("cannot wait for the program: {error}")).status(RUN_FAILED)),
+    let whom = (getpid() != Pid::INIT).then_some(program);
+    loop {
+        match waitpid(whom, WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+            Ok(Some((pid, status))) if pid == program => return Ok(Some(status)),
+            Ok(Some(_)) => {}
+            Ok(None) | Err(rustix::io::Errno::INTR) => return Ok(None),
+            Err(error) => {
+                return Err(Failure::new(format!("cannot wait for the program: {error}")).status(RUN_FAILED));
+            }
+        }
     }
 }
 
