@@ -1,5 +1,8 @@
 /* Several threads and processes at once: sharing, atomics, counts that come out even. */
 #include "case.h"
+#include <dirent.h>
+#include <semaphore.h>
+#include <sys/statvfs.h>
 
 #define THREADS 8
 
@@ -183,4 +186,121 @@ CASE(signals_during_calls) {
     kill_and_finish(c);
     say("wrong %d", wrong);
     count(id, "in the end");
+}
+
+/* What calls gave, said later: where the stack is small nothing is printed. */
+static struct {
+    const char *text;
+    int error;
+} given[64];
+static int givens;
+
+static void note(const char *text, bool failed) {
+    if (givens == 64) _exit(96);
+    given[givens].error = failed ? errno : 0;
+    given[givens++].text = text;
+}
+
+#define NOTE(call) note(#call, (call) == -1)
+#define NOTE_NULL(call) note(#call, (call) == NULL)
+
+static void say_notes(void) {
+    for (int i = 0; i < givens; i++) say("%s: %s", given[i].text, given[i].error ? error_name(given[i].error) : "fine");
+}
+
+static void calls_on_objects(void) {
+    int fd;
+    sem_t *sem;
+    NOTE(fd = shm_open("/small", O_RDWR | O_CREAT | O_EXCL, 0600));
+    NOTE(shm_open("/small", O_RDWR | O_CREAT | O_EXCL, 0600));
+    NOTE(shm_open("/absent", O_RDWR, 0600));
+    NOTE(ftruncate(fd, 9999));
+    NOTE(posix_fallocate(fd, 0, 99999));
+    close(fd);
+    NOTE_NULL(sem = sem_open("/small", O_CREAT, 0600, 1));
+    NOTE_NULL(sem_open("/absent", 0));
+    NOTE(sem_close(sem));
+    NOTE(sem_unlink("/small"));
+    NOTE(sem_unlink("/absent"));
+    NOTE(shm_unlink("/absent"));
+}
+
+static void calls_on_paths(void) {
+    struct stat status;
+    struct statvfs system;
+    FILE *file;
+    DIR *dir;
+    int fd;
+    static char template[] = "/dev/shm/small-XXXXXX";
+    NOTE(stat("/dev/shm/small", &status));
+    NOTE(statvfs("/dev/shm", &system));
+    NOTE(truncate("/dev/shm/small", 99));
+    NOTE(chmod("/dev/shm/small", 0640));
+    NOTE(fd = open("/dev/shm/small", O_RDWR));
+    close(fd);
+    NOTE(fd = open("/dev/shm/other", O_RDWR | O_CREAT | O_EXCL, 0600));
+    close(fd);
+    NOTE_NULL(file = fopen("/dev/shm/other", "w"));
+    fclose(file);
+    NOTE_NULL(dir = opendir("/dev/shm"));
+    closedir(dir);
+    NOTE(link("/dev/shm/small", "/dev/shm/linked"));
+    NOTE(rename("/dev/shm/linked", "/dev/shm/renamed"));
+    NOTE(rename("/dev/shm/absent", "/dev/shm/renamed"));
+    NOTE(unlink("/dev/shm/renamed"));
+    NOTE(unlink("/dev/shm/other"));
+    NOTE(fd = mkstemp(template));
+    close(fd);
+    NOTE(unlink(template));
+    NOTE(mkfifo("/dev/shm/small", 0600));
+    NOTE(shm_unlink("/small"));
+}
+
+static void calls_on_segments(void) {
+    struct shmid_ds state;
+    int id;
+    void *p;
+    NOTE(id = shmget(IPC_PRIVATE, 4096, 0600));
+    NOTE((long)(p = shmat(id, NULL, 0)));
+    NOTE(shmctl(id, IPC_STAT, &state));
+    NOTE(shmdt(p));
+    NOTE(shmctl(id, IPC_RMID, NULL));
+    NOTE(shmget(KEY, 0, 0));
+}
+
+static void *calls_of_all_kinds(void *unused) {
+    (void)unused;
+    calls_on_objects();
+    calls_on_paths();
+    calls_on_segments();
+    return NULL;
+}
+
+/* The smallest stack that a thread can have, from the process's first call on. */
+CASE(smallest_stack) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    need(pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN) == 0, "pthread_attr_setstacksize");
+    need(pthread_create(&thread, &attributes, calls_of_all_kinds, NULL) == 0, "pthread_create");
+    pthread_join(thread, NULL);
+    say_notes();
+}
+
+static void on_own_stack(int number) {
+    (void)number;
+    calls_of_all_kinds(NULL);
+}
+
+/* A handler's own stack, with little more than the kernel puts there and a page below it that nobody may touch. */
+CASE(small_signal_stack) {
+    size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 6144, pages = size / PAGE + 2;
+    char *low = reserve(pages) + PAGE;
+    need(mprotect(low, (pages - 1) * PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect");
+    stack_t stack = {.ss_sp = low, .ss_size = size};
+    struct sigaction act = {.sa_handler = on_own_stack, .sa_flags = SA_ONSTACK};
+    need(sigaltstack(&stack, NULL) == 0, "sigaltstack");
+    sigaction(SIGUSR1, &act, NULL);
+    raise(SIGUSR1);
+    say_notes();
 }

@@ -16,12 +16,12 @@
 
 use crate::{
     connect::{ATTEMPTS, Failure},
-    session::Lost,
+    session::{Lost, Words},
     state::State,
 };
 use shmfs_abi::{Call, Errno, Reply};
 use shmfs_sys::{BorrowedFd, OwnedFd};
-use shmfs_wire::{Request, Response};
+use shmfs_wire::Response;
 
 /// A reply and the descriptor that came with it.
 pub(crate) struct Answer {
@@ -43,13 +43,13 @@ pub(crate) const fn unexpected<T>() -> Result<T, Errno> {
 
 impl State {
     /// Puts a call to the broker.
-    pub(crate) fn ask(&mut self, call: Call) -> Result<Answer, Errno> {
+    pub(crate) fn ask(&mut self, call: &Call) -> Result<Answer, Errno> {
         self.ask_with(call, &[]).map_err(|failure| failure.errno())
     }
 
     /// Puts a call that the reply `Done` ends.
-    pub(crate) fn ask_done(&mut self, call: Call) -> Result<(), Errno> {
-        match self.ask(call)?.reply {
+    pub(crate) fn ask_done(&mut self, call: &Call) -> Result<(), Errno> {
+        match self.ask_with(call, &[]).map_err(|failure| failure.errno())?.reply {
             Reply::Done => Ok(()),
             _ => unexpected(),
         }
@@ -60,11 +60,12 @@ impl State {
         clippy::result_large_err,
         reason = "no heap to put the reason on; it lives on the stack for a moment"
     )]
-    pub(crate) fn ask_with(&mut self, call: Call, fds: &[BorrowedFd<'_>]) -> Result<Answer, Failure> {
+    pub(crate) fn ask_with(&mut self, call: &Call, fds: &[BorrowedFd<'_>]) -> Result<Answer, Failure> {
         let number = self.next_number();
         for _ in 0..ATTEMPTS {
-            let session = self.session().map_err(Failure::Broken)?;
-            let answer = session.exchange(number, &Request::Call(call), fds);
+            self.meet().map_err(Failure::Broken)?;
+            let Some(session) = &self.session else { break };
+            let answer = session.exchange(number, Words::Call(call), fds, &mut self.sheet);
             self.heard(number, &answer);
             match answer {
                 Ok((Response::Reply(reply), [fd, _])) => return Ok(Answer { reply, fd }),

@@ -138,7 +138,7 @@ impl State {
         let detached = table.detach(attach.slot, pid, time::now());
         if detached.left == 0 && (detached.removed || attach.inherited) {
             // Without an answer the store is gone, or counts again when this process ends.
-            let _ = self.ask_done(Call::ShmDetached { slot: attach.slot });
+            let _ = self.ask_done(&Call::ShmDetached { slot: attach.slot });
         }
     }
 }

@@ -6,7 +6,7 @@
 use crate::{
     attach,
     kept::Kept,
-    session::{FIRST_WORDS, Lost, Session},
+    session::{FIRST_WORDS, Lost, Session, Sheet, Words},
     settings::Settings,
     state::State,
 };
@@ -66,12 +66,11 @@ pub(crate) struct Begun {
     clippy::result_large_err,
     reason = "no heap to put the reason on; it lives on the stack for a moment"
 )]
-pub(crate) fn begin(path: &[u8], hello: Hello) -> Result<Begun, Failure> {
-    let rights = process::rights();
+pub(crate) fn begin(path: &[u8], hello: Hello, sheet: &mut Sheet) -> Result<Begun, Failure> {
+    let request = Request::Hello(hello);
     for _ in 0..ATTEMPTS {
-        let socket = socket::connect(path).and_then(Kept::new).map_err(Failure::Broken)?;
-        let mut session = Session::new(socket, rights);
-        match session.exchange(FIRST_WORDS, &Request::Hello(hello), &[]) {
+        let session = open(path).map_err(Failure::Broken)?;
+        match session.exchange(FIRST_WORDS, Words::Request(&request), &[], sheet) {
             Ok((Response::Welcome(welcome), fds)) => return Ok(Begun { session, welcome, fds }),
             Ok((Response::Refused(refused), _)) => return Err(Failure::Refused(refused)),
             Ok(_) | Err(Lost::Nonsense) => return Err(Failure::Broken(Errno::EPROTO)),
@@ -81,16 +80,31 @@ pub(crate) fn begin(path: &[u8], hello: Hello) -> Result<Begun, Failure> {
     Err(Failure::Broken(Errno::ECONNREFUSED))
 }
 
+#[inline(never)]
+fn open(path: &[u8]) -> Result<Session, Errno> {
+    let rights = process::rights();
+    let socket = socket::connect(path).and_then(Kept::new)?;
+    Ok(Session::new(socket, rights))
+}
+
 impl State {
-    /// The connection, made anew where it is missing, closed, or another user's.
-    pub(crate) fn session(&mut self) -> Result<&mut Session, Errno> {
-        if !self.session.as_ref().is_some_and(Session::is_good) {
-            self.session = None;
-            self.connect()?;
-        }
-        self.session.as_mut().ok_or(Errno::ECONNREFUSED)
+    /// The connection, made anew where it is missing, closed, or has other rights than the process has now.
+    pub(crate) fn session(&mut self) -> Result<&Session, Errno> {
+        self.meet()?;
+        self.session.as_ref().ok_or(Errno::ECONNREFUSED)
     }
 
+    /// Makes the connection anew where it is missing, closed, or another user's.
+    pub(crate) fn meet(&mut self) -> Result<(), Errno> {
+        if self.session.as_ref().is_some_and(Session::is_good) {
+            return Ok(());
+        }
+        self.session = None;
+        self.connect()
+    }
+
+    #[cold]
+    #[inline(never)]
     fn connect(&mut self) -> Result<(), Errno> {
         let settings = self.settings()?;
         let known = self.registration.as_ref().map(|known| (known.client, known.cookie));
@@ -104,7 +118,8 @@ impl State {
     }
 
     fn resume(&mut self, settings: &Settings, known: (ClientId, u64)) -> Result<(), Errno> {
-        let begun = begin(settings.socket(), hello(settings.token(), Some(known))).map_err(gone)?;
+        let begun =
+            begin(settings.socket(), hello(settings.token(), Some(known)), &mut self.sheet).map_err(gone)?;
         if begun.welcome.client != known.0 {
             return Err(Errno::EPROTO);
         }
@@ -117,7 +132,7 @@ impl State {
 
     /// Becomes a client. Attaches that the process has inherited are counted in its table.
     fn register(&mut self, settings: &Settings) -> Result<(), Errno> {
-        let begun = begin(settings.socket(), hello(settings.token(), None)).map_err(gone)?;
+        let begun = begin(settings.socket(), hello(settings.token(), None), &mut self.sheet).map_err(gone)?;
         // The broker always sends it; the process had no number left for it.
         let [table, root] = begun.fds;
         let table = table.ok_or(Errno::EMFILE)?;

@@ -17,7 +17,7 @@ use crate::{
     Client,
     connect::{ATTEMPTS, Registration},
     kept::Kept,
-    session::{FIRST_WORDS, Lost, Session},
+    session::{FIRST_WORDS, Lost, Session, Words},
     state::{State, Whose},
 };
 use shmfs_index::Table;
@@ -64,8 +64,11 @@ impl State {
         // A number as calls have: a second answer, which a broker may send, is not taken for another fork's.
         let number = self.next_number();
         for _ in 0..ATTEMPTS {
-            let Ok(session) = self.session() else { return };
-            let answer = session.exchange(number, &Request::Fork, &[]);
+            if self.meet().is_err() {
+                return;
+            }
+            let Some(session) = &self.session else { return };
+            let answer = session.exchange(number, Words::Request(&Request::Fork), &[], &mut self.sheet);
             self.heard(number, &answer);
             match answer {
                 Ok((Response::Forked, [Some(table), Some(socket)])) => {
@@ -100,9 +103,9 @@ impl State {
             table.set_pid(process::pid());
         }
         self.registration = Some(Registration { client: table.client(), cookie: table.cookie(), table });
-        let mut session = Session::new(socket, rights);
+        let session = Session::new(socket, rights);
         // Without it the child is known by its table, and says who it is when it connects again.
-        if session.tell(FIRST_WORDS, &Request::Born).is_ok() {
+        if session.tell(FIRST_WORDS, &Request::Born, &mut self.sheet).is_ok() {
             self.session = Some(session);
         }
     }

@@ -66,8 +66,8 @@ impl Client {
         let answer = self.with(|state| {
             self.opens.count(state);
             let asked = match descriptor {
-                Some(fd) => state.ask_with(call, &[fd]),
-                None => state.ask_with(call, &[]),
+                Some(fd) => state.ask_with(&call, &[fd]),
+                None => state.ask_with(&call, &[]),
             };
             asked.map_err(|failure| {
                 let errno = failure.errno();

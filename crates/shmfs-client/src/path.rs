@@ -31,7 +31,7 @@ impl Client {
     /// # Errors
     /// As `unlink(2)`, and as [`Client`] says.
     pub fn path_unlink(&self, component: &[u8]) -> Result<(), Errno> {
-        self.change(Call::Unlink { name: name(component)? })
+        self.change(&Call::Unlink { name: name(component)? })
     }
 
     /// `renameat2(2)` of a name to another.
@@ -39,7 +39,7 @@ impl Client {
     /// # Errors
     /// As `renameat2(2)`, and as [`Client`] says.
     pub fn path_rename(&self, from: &[u8], to: &[u8], flags: u32) -> Result<(), Errno> {
-        self.change(Call::Rename { from: name(from)?, to: name(to)?, flags })
+        self.change(&Call::Rename { from: name(from)?, to: name(to)?, flags })
     }
 
     /// `link(2)`: one name more.
@@ -47,12 +47,12 @@ impl Client {
     /// # Errors
     /// As `link(2)`, and as [`Client`] says.
     pub fn path_link(&self, from: &[u8], to: &[u8]) -> Result<(), Errno> {
-        self.change(Call::Link { from: name(from)?, to: name(to)? })
+        self.change(&Call::Link { from: name(from)?, to: name(to)? })
     }
 
-    fn change(&self, call: Call) -> Result<(), Errno> {
-        let asked = self.with(|state| Ok(state.ask_with(call, &[])));
-        asked?.map(drop).map_err(|failure| match failure {
+    fn change(&self, call: &Call) -> Result<(), Errno> {
+        let asked = self.with(|state| Ok(state.ask_with(call, &[]).map(drop)));
+        asked?.map_err(|failure| match failure {
             Failure::Refused(refused) if refused.errno == Errno::EACCES => Errno::EPERM,
             other => other.errno(),
         })

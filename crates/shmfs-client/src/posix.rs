@@ -42,7 +42,7 @@ impl Client {
                 // Linux takes the descriptor's number before it creates anything (`do_sys_openat2`, fs/open.c).
                 state.session()?.probe_number()?;
             }
-            state.ask(Call::Open { name, flags, mode })
+            state.ask(&Call::Open { name, flags, mode })
         })?;
         match answer.reply {
             Reply::Opened { .. } => answer.descriptor(),
@@ -56,7 +56,7 @@ impl Client {
     /// As `shm_unlink(3)`, and as [`Client`] says.
     pub fn shm_unlink(&self, name: &[u8]) -> Result<(), Errno> {
         let name = names::object_to_unlink(name)?;
-        self.with(|state| state.ask_done(Call::Unlink { name })).map_err(names::sticky)
+        self.with(|state| state.ask_done(&Call::Unlink { name })).map_err(names::sticky)
     }
 }
 

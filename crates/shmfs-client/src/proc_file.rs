@@ -40,7 +40,7 @@ impl Client {
     }
 
     fn proc_descriptor(&self, call: Call) -> Result<OwnedFd, Errno> {
-        let answer = self.with(|state| state.ask(call))?;
+        let answer = self.with(|state| state.ask(&call))?;
         match answer.reply {
             Reply::Text => answer.descriptor(),
             _ => unexpected(),

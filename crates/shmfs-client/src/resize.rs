@@ -39,7 +39,7 @@ impl Client {
         let expected = if grows { ByteLen(len) } else { before.size };
         if after.is_some_and(|after| after.size != expected) {
             // A charge that stays too high is mended when the broker next looks at the object.
-            let _ = self.ask_about(fd, Call::Settle { object: SHOWN });
+            let _ = self.ask_about(fd, &Call::Settle { object: SHOWN });
         }
         done
     }
@@ -47,7 +47,7 @@ impl Client {
     /// Tells the store that the size of `fd` may be less than it was, as after `O_TRUNC`.
     pub fn settle(&self, fd: i32) {
         // A charge that stays too high is mended when the broker next looks at the object.
-        let _ = self.ask_about(fd, Call::Settle { object: SHOWN });
+        let _ = self.ask_about(fd, &Call::Settle { object: SHOWN });
     }
 
     /// What `fd` is, if it may be an object of the store and can be written to.
@@ -67,7 +67,7 @@ impl Client {
     }
 
     fn reserve(&self, fd: i32, size: ByteLen) -> Result<(), Errno> {
-        match self.ask_about(fd, Call::Reserve { object: SHOWN, size }) {
+        match self.ask_about(fd, &Call::Reserve { object: SHOWN, size }) {
             // No object of this store: the program's own memfd.
             Err(Failure::Refused(refused)) if refused.errno == Errno::EBADF => Ok(()),
             Err(Failure::Refused(refused)) => Err(refused.errno),
@@ -80,8 +80,8 @@ impl Client {
         clippy::result_large_err,
         reason = "no heap to put the reason on; it lives on the stack for a moment"
     )]
-    fn ask_about(&self, fd: i32, call: Call) -> Result<(), Failure> {
-        let ask = |fd: BorrowedFd<'_>| self.with(|state| Ok(state.ask_with(call, &[fd])));
-        fd::with_number(fd, ask).map_err(Failure::Broken)?.map(drop)
+    fn ask_about(&self, fd: i32, call: &Call) -> Result<(), Failure> {
+        let ask = |fd: BorrowedFd<'_>| self.with(|state| Ok(state.ask_with(call, &[fd]).map(drop)));
+        fd::with_number(fd, ask).map_err(Failure::Broken)?
     }
 }

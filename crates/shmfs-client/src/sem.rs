@@ -82,7 +82,7 @@ impl Client {
     /// As `sem_unlink(3)`, and as [`Client`] says.
     pub fn sem_unlink(&self, name: &[u8]) -> Result<(), Errno> {
         let name = names::semaphore_to_unlink(name)?;
-        self.with(|state| state.ask_done(Call::Unlink { name })).map_err(names::sticky)
+        self.with(|state| state.ask_done(&Call::Unlink { name })).map_err(names::sticky)
     }
 }
 
@@ -100,7 +100,7 @@ impl State {
         // The C library opens a file: Linux takes its number before it looks (`do_sys_openat2`, fs/open.c).
         self.session()?.probe_number()?;
         for _ in 0..ATTEMPTS {
-            let answer = match self.ask(Call::SemOpen { name, flags: flags.asked, mode }) {
+            let answer = match self.ask(&Call::SemOpen { name, flags: flags.asked, mode }) {
                 // Only a semaphore that exists could have been opened with such a value.
                 Err(Errno::ENOENT) if flags.value_is_bad => return Err(Errno::EINVAL),
                 answer => answer?,
@@ -151,7 +151,7 @@ impl State {
         // What was not published the broker gives up with this client's next `SemOpen`, or with the client.
         let (address, identity) = prepared?;
         init(address, value);
-        let published = self.ask_done(Call::SemPublish { ticket });
+        let published = self.ask_done(&Call::SemPublish { ticket });
         if let Err(errno) = published {
             let _ = map::unplace(address, LEN);
             return Err(errno);

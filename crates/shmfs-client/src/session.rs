@@ -9,14 +9,15 @@
 
 use crate::kept::Kept;
 use core::cmp::Ordering::{Equal, Greater, Less};
-use shmfs_abi::Errno;
+use shmfs_abi::{Call, Errno};
 use shmfs_sys::{
     BorrowedFd, fd,
     process::{self, Rights},
     socket::{self, Fds},
 };
 use shmfs_wire::{
-    MESSAGE_BYTES, Malformed, Request, Response, decode_foreign_response, decode_response, encode_request,
+    MESSAGE_BYTES, Malformed, Request, Response, decode_foreign_response, decode_response, encode_call,
+    encode_request, is_frozen, sequence_of,
 };
 
 /// The number of `Hello` and `Born`, which belong to no client yet. Calls begin at 1.
@@ -28,6 +29,26 @@ pub(crate) struct Session {
     /// A duplicate of the socket, whose number is given up for a moment when a process has no other left.
     spare: Option<Kept>,
     rights: Rights,
+}
+
+/// Where a message is written, and its answer.
+pub(crate) type Sheet = [u8; MESSAGE_BYTES];
+
+/// What is said. A call is read where it lies.
+#[derive(Clone, Copy)]
+pub(crate) enum Words<'a> {
+    Request(&'a Request),
+    Call(&'a Call),
+}
+
+impl Words<'_> {
+    /// Whether a broker of any version understands them.
+    const fn are_frozen(self) -> bool {
+        match self {
+            Words::Request(request) => request.is_frozen(),
+            Words::Call(call) => is_frozen(call),
+        }
+    }
 }
 
 /// Why there is no response.
@@ -77,59 +98,78 @@ impl Session {
     }
 
     /// Says something that has no answer.
-    pub(crate) fn tell(&mut self, seq: u64, request: &Request) -> Result<(), Lost> {
-        self.send(seq, request, &[])
+    pub(crate) fn tell(&self, seq: u64, request: &Request, sheet: &mut Sheet) -> Result<(), Lost> {
+        self.send(seq, Words::Request(request), &[], sheet)
     }
 
     /// Asks under the number `seq` and waits for the answer to it, as long as it takes: a broker that is killed is
     /// followed by one that answers. Signals do not end the wait. Answers to lower numbers were repeated by such a
     /// broker, which cannot know that they had arrived; they are dropped with their descriptors.
+    ///
+    /// The caller lends the sheet, on which nothing is kept: whoever calls may have a stack of four pages.
     pub(crate) fn exchange(
-        &mut self,
+        &self,
         seq: u64,
-        request: &Request,
+        words: Words<'_>,
         fds: &[BorrowedFd<'_>],
+        sheet: &mut Sheet,
     ) -> Result<(Response, Fds), Lost> {
-        self.send(seq, request, fds)?;
+        self.send(seq, words, fds, sheet)?;
+        let (len, fds) = self.hear(seq, sheet)?;
+        let bytes = sheet.get(..len).unwrap_or_default();
+        match decode_response(bytes) {
+            Ok((_, response)) => Ok((response, fds)),
+            Err(Malformed::Version(_)) => read_foreign(bytes, words, fds),
+            Err(_) => Err(Lost::Nonsense),
+        }
+    }
+
+    /// Waits for the answer to `seq`: its length on the sheet, its descriptors.
+    #[inline(never)]
+    fn hear(&self, seq: u64, sheet: &mut Sheet) -> Result<(usize, Fds), Lost> {
         let socket = self.socket.lend().map_err(|_| Lost::Unanswered)?;
         loop {
-            let mut buffer = [0; MESSAGE_BYTES];
-            let received = match socket::receive(socket, &mut buffer, true) {
+            let received = match socket::receive(socket, sheet, true) {
                 Ok(received) if received.len > 0 => received,
                 // ECONNRESET: with the request unread, or looked at and done (`unix_release_sock`,
                 // net/unix/af_unix.c).
                 Ok(_) | Err(_) => return Err(Lost::Unanswered),
             };
-            let bytes = buffer.get(..received.len).unwrap_or_default();
-            let (heard, response) = read(bytes, request).ok_or(Lost::Nonsense)?;
-            match (heard.cmp(&seq), response) {
-                (Less, _) => {}
-                (Equal, Some(response)) => return Ok((response, received.fds)),
-                (Equal, None) | (Greater, _) => return Err(Lost::Nonsense),
+            let heard = sequence_of(sheet.get(..received.len).unwrap_or_default()).ok_or(Lost::Nonsense)?;
+            match heard.cmp(&seq) {
+                Less => {}
+                Equal => return Ok((received.len, received.fds)),
+                Greater => return Err(Lost::Nonsense),
             }
         }
     }
 
-    fn send(&mut self, seq: u64, request: &Request, fds: &[BorrowedFd<'_>]) -> Result<(), Lost> {
-        let mut buffer = [0; MESSAGE_BYTES];
-        let len = encode_request(request, seq, &mut buffer);
+    #[inline(never)]
+    fn send(
+        &self,
+        seq: u64,
+        words: Words<'_>,
+        fds: &[BorrowedFd<'_>],
+        sheet: &mut Sheet,
+    ) -> Result<(), Lost> {
+        let len = match words {
+            Words::Request(request) => encode_request(request, seq, sheet),
+            Words::Call(call) => encode_call(call, seq, sheet),
+        };
         let socket = self.socket.lend().map_err(|_| Lost::Unsent)?;
         // A message goes whole or not at all.
-        socket::send(socket, buffer.get(..len).unwrap_or_default(), fds, true).map_err(|_| Lost::Unsent)
+        socket::send(socket, sheet.get(..len).unwrap_or_default(), fds, true).map_err(|_| Lost::Unsent)
     }
 }
 
-/// The number of an answer, and what it says if that can be understood. A broker of another version may say what
-/// every version has; nothing for bytes that are no message.
-fn read(bytes: &[u8], request: &Request) -> Option<(u64, Option<Response>)> {
-    match decode_response(bytes) {
-        Ok((seq, response)) => Some((seq, Some(response))),
-        Err(Malformed::Version(_)) => {
-            let (seq, response) = decode_foreign_response(bytes)?;
-            let may_come =
-                |response: &Response| request.is_frozen() || matches!(response, Response::Refused(_));
-            Some((seq, response.filter(may_come)))
+/// An answer of a broker of another version, which may say what every version has.
+#[cold]
+#[inline(never)]
+fn read_foreign(bytes: &[u8], words: Words<'_>, fds: Fds) -> Result<(Response, Fds), Lost> {
+    match decode_foreign_response(bytes) {
+        Some((_, Some(response))) if words.are_frozen() || matches!(response, Response::Refused(_)) => {
+            Ok((response, fds))
         }
-        Err(_) => None,
+        _ => Err(Lost::Nonsense),
     }
 }

@@ -4,7 +4,12 @@
 //! Leaves to others: what the parts mean.
 
 use crate::{
-    attach::Piece, connect::Registration, fork::Unborn, kept::Kept, sem::Semaphore, session::Session,
+    attach::Piece,
+    connect::Registration,
+    fork::Unborn,
+    kept::Kept,
+    sem::Semaphore,
+    session::{Session, Sheet},
     settings::Settings,
 };
 use shmfs_abi::{
@@ -12,6 +17,7 @@ use shmfs_abi::{
     limits::{ATTACHES, OPEN_SEMAPHORES},
 };
 use shmfs_sys::{grow::PageVec, mark::ForkMark, process};
+use shmfs_wire::MESSAGE_BYTES;
 
 /// How a process finds its store: asked at the first call that needs it, until it knows.
 pub(crate) type Source = fn() -> Result<Settings, Errno>;
@@ -27,6 +33,8 @@ pub(crate) struct State {
     /// Whether the broker sees the process under the same number: both are in one pid namespace.
     pub(crate) same_numbers: bool,
     pub(crate) session: Option<Session>,
+    /// Of the connection's messages; here, since stacks may be small.
+    pub(crate) sheet: Sheet,
     pub(crate) registration: Option<Registration>,
     /// The number of the last call of this client, over all its connections.
     number: u64,
@@ -66,6 +74,7 @@ impl State {
             pid: Pid(0),
             same_numbers: false,
             session: None,
+            sheet: [0; MESSAGE_BYTES],
             registration: None,
             number: 0,
             tmpfs_dev: 0,

@@ -18,7 +18,7 @@ impl Client {
     pub fn shmget(&self, key: i32, size: usize, flags: i32) -> Result<i32, Errno> {
         let flags = GetFlags::from_bits_retain(flags);
         let call = Call::ShmGet { key: Key(key), size: ByteLen(size as u64), flags };
-        match self.with(|state| state.ask(call))?.reply {
+        match self.with(|state| state.ask(&call))?.reply {
             Reply::Shmid(shmid) => Ok(shmid.0),
             _ => unexpected(),
         }
@@ -70,7 +70,7 @@ impl Client {
     }
 
     fn stat(&self, call: Call) -> Result<(Shmid, SegmentStat), Errno> {
-        match self.with(|state| state.ask(call))?.reply {
+        match self.with(|state| state.ask(&call))?.reply {
             Reply::Stat { shmid, stat } => Ok((shmid, stat)),
             _ => unexpected(),
         }
@@ -82,7 +82,7 @@ impl Client {
     /// As `shmctl(2)`, and as [`Client`] says.
     pub fn shm_set(&self, shmid: i32, uid: u32, gid: u32, mode: u32) -> Result<(), Errno> {
         let call = Call::ShmSet { shmid: Shmid(shmid), uid: Uid(uid), gid: Gid(gid), mode };
-        self.with(|state| state.ask_done(call))
+        self.with(|state| state.ask_done(&call))
     }
 
     /// `shmctl(IPC_RMID)`.
@@ -90,7 +90,7 @@ impl Client {
     /// # Errors
     /// As `shmctl(2)`, and as [`Client`] says.
     pub fn shm_remove(&self, shmid: i32) -> Result<(), Errno> {
-        self.with(|state| state.ask_done(Call::ShmRemove { shmid: Shmid(shmid) }))
+        self.with(|state| state.ask_done(&Call::ShmRemove { shmid: Shmid(shmid) }))
     }
 
     /// `shmctl(SHM_LOCK)`, or `SHM_UNLOCK`.
@@ -98,7 +98,7 @@ impl Client {
     /// # Errors
     /// As `shmctl(2)`, and as [`Client`] says.
     pub fn shm_lock(&self, shmid: i32, lock: bool) -> Result<(), Errno> {
-        self.with(|state| state.ask_done(Call::ShmLock { shmid: Shmid(shmid), lock, allowance: 0 }))
+        self.with(|state| state.ask_done(&Call::ShmLock { shmid: Shmid(shmid), lock, allowance: 0 }))
     }
 
     /// `shmctl(IPC_INFO)` and `SHM_INFO`: limits, usage, the highest index in use.
@@ -106,7 +106,7 @@ impl Client {
     /// # Errors
     /// As [`Client`] says.
     pub fn shm_info(&self) -> Result<(ShmLimits, ShmUsage, i32), Errno> {
-        match self.with(|state| state.ask(Call::ShmInfo))?.reply {
+        match self.with(|state| state.ask(&Call::ShmInfo))?.reply {
             Reply::ShmInfo { limits, usage, highest } => Ok((limits, usage, highest)),
             _ => unexpected(),
         }
@@ -131,7 +131,7 @@ impl State {
     }
 
     fn attach_once(&mut self, shmid: Shmid, flags: AttachFlags, place: &Place) -> Result<usize, Errno> {
-        let answer = self.ask(Call::ShmAttach { shmid, flags })?;
+        let answer = self.ask(&Call::ShmAttach { shmid, flags })?;
         let Reply::Attached { slot, object, size } = answer.reply else { return unexpected() };
         // The broker has counted it: from here on every way out counts, or takes back.
         let mapped = usize::try_from(size.0)

@@ -6,11 +6,11 @@
 
 use crate::{
     connect::{self, Begun},
-    session::{Lost, Session},
+    session::{Lost, Session, Words},
 };
 use shmfs_abi::{Call, Errno, Reply, store::Token};
 use shmfs_sys::{BorrowedFd, OwnedFd};
-use shmfs_wire::{Hello, Refused, Request, Response, Role};
+use shmfs_wire::{Hello, MESSAGE_BYTES, Refused, Response, Role};
 
 /// A conversation with a store.
 pub struct Visitor {
@@ -27,7 +27,7 @@ impl Visitor {
     /// there is none.
     pub fn connect(path: &[u8], token: Option<Token>) -> Result<Visitor, Errno> {
         let hello = Hello { token: token.unwrap_or_default(), role: Role::Visitor, resume: None };
-        match connect::begin(path, hello) {
+        match connect::begin(path, hello, &mut [0; MESSAGE_BYTES]) {
             Ok(Begun { session, .. }) => Ok(Visitor { session, number: 0 }),
             Err(failure) => Err(failure.errno()),
         }
@@ -66,7 +66,8 @@ impl Visitor {
     )]
     fn exchange(&mut self, call: Call, fds: &[BorrowedFd<'_>]) -> Result<(Reply, Option<OwnedFd>), Refused> {
         self.number = self.number.wrapping_add(1);
-        match self.session.exchange(self.number, &Request::Call(call), fds) {
+        let mut sheet = [0; MESSAGE_BYTES];
+        match self.session.exchange(self.number, Words::Call(&call), fds, &mut sheet) {
             Ok((Response::Reply(reply), [fd, _])) => Ok((reply, fd)),
             Ok((Response::Refused(refused), _)) => Err(refused),
             Ok((Response::Reconnect, _)) => {

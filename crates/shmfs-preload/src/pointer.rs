@@ -15,11 +15,16 @@ use core::ptr;
 use libc::{c_char, c_int};
 use shmfs_abi::{
     Errno, PAGE_SIZE,
+    limits::NAME_BYTES,
     sysv::{CShmInfo, CShmidDs, CShminfo},
 };
 
 /// Bytes of a string that a door reads at most, its NUL included: PATH_MAX.
 pub const STRING_BYTES: usize = 4096;
+
+/// Bytes of a name that are copied, which are more than any name has. A thread may have a stack of four pages, so no
+/// door keeps a whole path there.
+pub const NAME_ROOM: usize = NAME_BYTES + 9;
 
 /// Bytes of a page.
 pub const PAGE: usize = PAGE_SIZE as usize;
@@ -37,22 +42,63 @@ pub struct Text<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
+    /// Room for a string.
+    pub const fn new() -> Text<N> {
+        Text { bytes: [0; N], len: 0 }
+    }
+
     /// Copies the string at `address`, or its first `N` bytes: too long in any case, and whoever asks says what
     /// that means.
     pub fn read_start(address: *const c_char) -> Result<Text<N>, Errno> {
-        let mut bytes = [0; N];
-        for (index, byte) in bytes.iter_mut().enumerate() {
+        let mut text = Text::new();
+        text.read(address, N, |_| true)?;
+        Ok(text)
+    }
+
+    /// Reads the string at `address` to its end, or its first [`STRING_BYTES`], and copies of the bytes that `wanted`
+    /// says yes to the first `N`.
+    pub fn read_through(
+        &mut self,
+        address: *const c_char,
+        wanted: impl FnMut(u8) -> bool,
+    ) -> Result<&[u8], Errno> {
+        self.read(address, STRING_BYTES, wanted)
+    }
+
+    fn read(
+        &mut self,
+        address: *const c_char,
+        limit: usize,
+        mut wanted: impl FnMut(u8) -> bool,
+    ) -> Result<&[u8], Errno> {
+        self.len = 0;
+        for index in 0..limit {
             let from = address.wrapping_add(index);
-            if index == 0 || from.addr().is_multiple_of(PAGE_SIZE as usize) {
+            if index == 0 || from.addr().is_multiple_of(PAGE) {
                 readable(from.addr())?;
             }
             // SAFETY: the page of `from` has just been found readable; races are named in the module's header.
-            *byte = unsafe { from.cast::<u8>().read_volatile() };
-            if *byte == 0 {
-                return Ok(Text { bytes, len: index });
+            let byte = unsafe { from.cast::<u8>().read_volatile() };
+            if byte == 0 {
+                break;
+            }
+            if wanted(byte)
+                && let Some(place) = self.bytes.get_mut(self.len)
+            {
+                *place = byte;
+                self.len += 1;
             }
         }
-        Ok(Text { bytes, len: N })
+        Ok(self.as_bytes())
+    }
+
+    /// The name at `address` without its leading slashes, of which there may be many.
+    pub fn read_name(&mut self, address: *const c_char) -> Result<&[u8], Errno> {
+        let mut begun = false;
+        self.read_through(address, |byte| {
+            begun |= byte != b'/';
+            begun
+        })
     }
 
     /// Copies the string at `address` without asking the kernel first; nothing when it is longer.

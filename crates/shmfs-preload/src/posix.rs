@@ -5,7 +5,7 @@
 
 use crate::{
     CLIENT, errno,
-    pointer::{STRING_BYTES, Text},
+    pointer::{NAME_ROOM, Text},
 };
 use libc::{c_char, c_int, mode_t};
 use rustix::fd::IntoRawFd;
@@ -18,15 +18,14 @@ crate::as_libc! {
 /// `shm_open(3)`.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_open(name: *const c_char, flags: c_int, mode: mode_t) -> c_int {
-    let opened = Text::<STRING_BYTES>::read_start(name)
-        .and_then(|name| CLIENT.shm_open(name.as_bytes(), flags, mode))
-        .map(IntoRawFd::into_raw_fd);
-    errno::number(opened)
+    let mut room = Text::<NAME_ROOM>::new();
+    let opened = room.read_name(name).and_then(|name| CLIENT.shm_open(name, flags, mode));
+    errno::number(opened.map(IntoRawFd::into_raw_fd))
 }
 
 /// `shm_unlink(3)`.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_unlink(name: *const c_char) -> c_int {
-    let name = Text::<STRING_BYTES>::read_start(name);
-    errno::done(name.and_then(|name| CLIENT.shm_unlink(name.as_bytes())))
+    let mut room = Text::<NAME_ROOM>::new();
+    errno::done(room.read_name(name).and_then(|name| CLIENT.shm_unlink(name)))
 }

@@ -7,7 +7,7 @@
 
 use crate::{
     CLIENT, errno,
-    pointer::{STRING_BYTES, Text},
+    pointer::{NAME_ROOM, Text},
 };
 use core::ptr;
 use libc::{c_char, c_int, c_uint, mode_t, sem_t};
@@ -24,8 +24,8 @@ const _: () = assert!(size_of::<sem_t>() as u64 == SEM_BYTES);
 #[unsafe(no_mangle)]
 pub extern "C" fn sem_open(name: *const c_char, flags: c_int, mode: mode_t, value: c_uint) -> *mut sem_t {
     let (mode, value) = if flags & libc::O_CREAT == 0 { (0, 0) } else { (mode, value) };
-    let opened = Text::<STRING_BYTES>::read_start(name)
-        .and_then(|name| CLIENT.sem_open(name.as_bytes(), flags, mode, value, &initialise));
+    let mut room = Text::<NAME_ROOM>::new();
+    let opened = room.read_name(name).and_then(|name| CLIENT.sem_open(name, flags, mode, value, &initialise));
     // SEM_FAILED is NULL (bits/semaphore.h).
     errno::address(opened, ptr::null_mut()).cast()
 }
@@ -39,8 +39,8 @@ pub extern "C" fn sem_close(sem: *mut sem_t) -> c_int {
 /// `sem_unlink(3)`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sem_unlink(name: *const c_char) -> c_int {
-    let name = Text::<STRING_BYTES>::read_start(name);
-    errno::done(name.and_then(|name| CLIENT.sem_unlink(name.as_bytes())))
+    let mut room = Text::<NAME_ROOM>::new();
+    errno::done(room.read_name(name).and_then(|name| CLIENT.sem_unlink(name)))
 }
 
 /// Makes a semaphore shared between processes at `address`, where the client has mapped a fresh object.

@@ -10,8 +10,8 @@ use crate::{
     want_body::{AnonymousBody, FetchBody, WantBody},
 };
 use shmfs_abi::{
-    AttachFlags, ByteLen, Call, GetFlags, Gid, Key, LimitsChange, ObjectId, OpenFlags, ProcFile, Shmid,
-    Ticket, Uid,
+    AttachFlags, ByteLen, Call, GetFlags, Gid, Key, LimitsChange, Name, ObjectId, OpenFlags, ProcFile, Shmid,
+    Ticket, Uid, Wanted,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -101,7 +101,7 @@ struct LimitsBody {
 
 /// Writes a call.
 pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
-    match *call {
+    match call {
         Call::ShmGet { key, size, flags } => {
             sheet.write(op::SHM_GET, &GetBody { size: size.0, key: key.0, flags: flags.bits() })
         }
@@ -114,41 +114,71 @@ pub(crate) fn write(call: &Call, sheet: Sheet<'_>) -> usize {
         Call::ShmDetached { slot } => sheet.write(op::SHM_DETACHED, &SlotBody { slot: slot.0, zero: 0 }),
         Call::ShmStat { shmid } => sheet.write(op::SHM_STAT, &ShmidBody { shmid: shmid.0, zero: 0 }),
         Call::ShmStatIndex { index, any } => {
-            sheet.write(op::SHM_STAT_INDEX, &IndexBody { index, any: u32::from(any) })
+            sheet.write(op::SHM_STAT_INDEX, &IndexBody { index: *index, any: u32::from(*any) })
         }
         Call::ShmSet { shmid, uid, gid, mode } => {
-            sheet.write(op::SHM_SET, &SetBody { shmid: shmid.0, uid: uid.0, gid: gid.0, mode })
+            sheet.write(op::SHM_SET, &SetBody { shmid: shmid.0, uid: uid.0, gid: gid.0, mode: *mode })
         }
         Call::ShmRemove { shmid } => sheet.write(op::SHM_REMOVE, &ShmidBody { shmid: shmid.0, zero: 0 }),
         Call::ShmLock { shmid, lock, allowance: _ } => {
-            sheet.write(op::SHM_LOCK, &IndexBody { index: shmid.0, any: u32::from(lock) })
+            sheet.write(op::SHM_LOCK, &IndexBody { index: shmid.0, any: u32::from(*lock) })
         }
-        Call::SetLimits { change } => sheet.write(op::SET_LIMITS, &LimitsBody::new(&change)),
+        Call::SetLimits { change } => sheet.write(op::SET_LIMITS, &LimitsBody::new(change)),
         Call::ShmInfo => sheet.write_empty(op::SHM_INFO),
-        Call::Open { name, flags, mode } => sheet.write(op::OPEN, &OpenBody::new(&name, flags, mode)),
-        Call::Want(wanted) => sheet.write(op::WANT, &WantBody::new(&wanted)),
-        Call::Anonymous { label, size } => sheet.write(op::ANONYMOUS, &AnonymousBody::new(&label, size)),
-        Call::Fetch { object, part } => sheet.write(op::FETCH, &FetchBody::new(object, part)),
-        Call::Unlink { name } => sheet.write(op::UNLINK, &NameText::new(&name)),
-        Call::Rename { from, to, flags } => sheet.write(op::RENAME, &RenameBody::new(&from, &to, flags)),
-        Call::Link { from, to } => sheet.write(op::LINK, &RenameBody::new(&from, &to, 0)),
-        Call::SemOpen { name, flags, mode } => sheet.write(op::SEM_OPEN, &OpenBody::new(&name, flags, mode)),
+        Call::Open { name, flags, mode } => write_open(sheet, op::OPEN, name, *flags, *mode),
+        Call::Want(wanted) => write_want(sheet, wanted),
+        Call::Anonymous { label, size } => write_anonymous(sheet, label, *size),
+        Call::Fetch { object, part } => sheet.write(op::FETCH, &FetchBody::new(*object, *part)),
+        Call::Unlink { name } => write_name(sheet, op::UNLINK, name),
+        Call::Rename { from, to, flags } => write_names(sheet, op::RENAME, from, to, *flags),
+        Call::Link { from, to } => write_names(sheet, op::LINK, from, to, 0),
+        Call::SemOpen { name, flags, mode } => write_open(sheet, op::SEM_OPEN, name, *flags, *mode),
         Call::SemPublish { ticket } => sheet.write(op::SEM_PUBLISH, &ticket.0),
         // Which object it is, the broker sees by the descriptor that comes along.
         Call::Reserve { object: _, size } => sheet.write(op::RESERVE, &size.0),
         Call::Settle { object: _ } => sheet.write_empty(op::SETTLE),
-        Call::ProcText { file } => sheet.write(op::PROC_TEXT, &ProcBody { file: file_number(file), zero: 0 }),
+        Call::ProcText { file } => {
+            sheet.write(op::PROC_TEXT, &ProcBody { file: file_number(*file), zero: 0 })
+        }
         Call::ProcWrite { file } => {
-            sheet.write(op::PROC_WRITE, &ProcBody { file: file_number(file), zero: 0 })
+            sheet.write(op::PROC_WRITE, &ProcBody { file: file_number(*file), zero: 0 })
         }
         Call::Next { after } => sheet.write(op::NEXT, &after.0),
         Call::Usage => sheet.write_empty(op::USAGE),
         // The program's file comes along as a descriptor.
         Call::Replace => sheet.write_empty(op::REPLACE),
         // The connection's end comes along as a descriptor.
-        Call::Mount { sysv } => sheet.write(op::MOUNT, &MountBody { sysv: u32::from(sysv), zero: 0 }),
+        Call::Mount { sysv } => sheet.write(op::MOUNT, &MountBody { sysv: u32::from(*sysv), zero: 0 }),
         Call::Tree => sheet.write_empty(op::TREE),
     }
+}
+
+// Bodies with names have frames of their own, so that a small stack holds one of them at a time.
+
+#[inline(never)]
+fn write_open(sheet: Sheet<'_>, op: u16, name: &Name, flags: OpenFlags, mode: u32) -> usize {
+    sheet.write(op, &OpenBody { flags: flags.bits(), mode, name: NameText::new(name) })
+}
+
+#[inline(never)]
+fn write_name(sheet: Sheet<'_>, op: u16, name: &Name) -> usize {
+    sheet.write(op, &NameText::new(name))
+}
+
+#[inline(never)]
+fn write_names(sheet: Sheet<'_>, op: u16, from: &Name, to: &Name, flags: u32) -> usize {
+    let (from, to) = (NameText::new(from), NameText::new(to));
+    sheet.write(op, &RenameBody { flags, zero: 0, from, to })
+}
+
+#[inline(never)]
+fn write_want(sheet: Sheet<'_>, wanted: &Wanted) -> usize {
+    sheet.write(op::WANT, &WantBody::new(wanted))
+}
+
+#[inline(never)]
+fn write_anonymous(sheet: Sheet<'_>, label: &Name, size: ByteLen) -> usize {
+    sheet.write(op::ANONYMOUS, &AnonymousBody::new(label, size))
 }
 
 /// Reads a call.
@@ -257,11 +287,7 @@ impl MountBody {
 }
 
 impl RenameBody {
-    fn new(from: &shmfs_abi::Name, to: &shmfs_abi::Name, flags: u32) -> RenameBody {
-        RenameBody { flags, zero: 0, from: NameText::new(from), to: NameText::new(to) }
-    }
-
-    fn parts(&self) -> Result<(shmfs_abi::Name, shmfs_abi::Name, u32), Malformed> {
+    fn parts(&self) -> Result<(Name, Name, u32), Malformed> {
         zero(self.zero == 0, "rename")?;
         Ok((self.from.name()?, self.to.name()?, self.flags))
     }
@@ -294,11 +320,7 @@ impl LimitsBody {
 }
 
 impl OpenBody {
-    fn new(name: &shmfs_abi::Name, flags: OpenFlags, mode: u32) -> OpenBody {
-        OpenBody { flags: flags.bits(), mode, name: NameText::new(name) }
-    }
-
-    fn parts(&self) -> Result<(shmfs_abi::Name, OpenFlags, u32), Malformed> {
+    fn parts(&self) -> Result<(Name, OpenFlags, u32), Malformed> {
         Ok((self.name.name()?, OpenFlags::from_bits_retain(self.flags), self.mode))
     }
 }

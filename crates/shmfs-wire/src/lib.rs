@@ -36,12 +36,12 @@ mod text;
 mod usage_body;
 mod want_body;
 
-pub use foreign::{decode_foreign_request, decode_foreign_response};
+pub use foreign::{decode_foreign_request, decode_foreign_response, is_frozen};
 pub use malformed::Malformed;
 pub use message::{Hello, Refused, Request, Response, Role, Welcome};
 pub use reason::Reason;
-pub use request::{decode_request, encode_request};
-pub use response::{decode_response, encode_response};
+pub use request::{decode_request, encode_call, encode_request};
+pub use response::{decode_response, encode_response, sequence_of};
 pub use shmfs_abi::limits::MESSAGE_BYTES;
 
 /// The version of the protocol that this crate speaks.

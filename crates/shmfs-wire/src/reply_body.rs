@@ -94,10 +94,22 @@ pub(crate) fn read(frame: &Frame<'_>) -> Result<Reply, Malformed> {
         op::REPLY_WANTED => frame.body::<WantedBody>()?.reply(),
         op::REPLY_FETCHED => frame.body::<FetchedBody>()?.reply(),
         op::REPLY_TEXT => frame.empty(Reply::Text),
-        op::REPLY_ROW => Ok(Reply::Row(frame.body::<RowBody>()?.row()?)),
+        op::REPLY_ROW => read_row(frame),
         op::REPLY_END => frame.empty(Reply::End),
-        op::REPLY_USAGE => Ok(Reply::Usage(frame.body::<UsageBody>()?.usage()?)),
+        op::REPLY_USAGE => read_usage(frame),
         op::REPLY_TREE => frame.empty(Reply::Tree),
         other => Err(Malformed::Op(other)),
     }
+}
+
+// The large bodies, which no program of C asks for, have frames of their own: the others are read on small stacks.
+
+#[inline(never)]
+fn read_row(frame: &Frame<'_>) -> Result<Reply, Malformed> {
+    frame.body::<RowBody>()?.row().map(Reply::Row)
+}
+
+#[inline(never)]
+fn read_usage(frame: &Frame<'_>) -> Result<Reply, Malformed> {
+    frame.body::<UsageBody>()?.usage().map(Reply::Usage)
 }

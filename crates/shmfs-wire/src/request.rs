@@ -7,7 +7,7 @@ use crate::{
     frame::{Frame, Sheet, optional, truth},
     op,
 };
-use shmfs_abi::{ClientId, store::Token};
+use shmfs_abi::{Call, ClientId, store::Token};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// `Hello`. A visitor's is frozen (`foreign`).
@@ -31,6 +31,12 @@ pub fn encode_request(request: &Request, seq: u64, buf: &mut [u8; MESSAGE_BYTES]
         Request::Born => sheet.write_empty(op::BORN),
         Request::Call(call) => call_body::write(call, sheet),
     }
+}
+
+/// Writes `Request::Call(call)` into `buf`, from where the call lies: with its names it is half a KiB, which a small
+/// stack should not hold twice.
+pub fn encode_call(call: &Call, seq: u64, buf: &mut [u8; MESSAGE_BYTES]) -> usize {
+    call_body::write(call, Sheet { buf, seq })
 }
 
 /// Reads a request and its sequence number.

@@ -4,7 +4,7 @@
 
 use crate::{
     MESSAGE_BYTES, Malformed, Refused, Response, Welcome,
-    frame::{Frame, Sheet, optional, truth, zero},
+    frame::{Frame, Sheet, optional, truth, version_and_sequence, zero},
     op, reply_body,
     text::ReasonText,
 };
@@ -64,6 +64,11 @@ pub fn decode_response(bytes: &[u8]) -> Result<(u64, Response), Malformed> {
         _ => Response::Reply(reply_body::read(&frame)?),
     };
     Ok((frame.seq, response))
+}
+
+/// The number of the request that a response answers, whatever its version; nothing for bytes without a header.
+pub fn sequence_of(bytes: &[u8]) -> Option<u64> {
+    version_and_sequence(bytes).ok().map(|(_, seq)| seq)
 }
 
 /// Reads `Welcome`.

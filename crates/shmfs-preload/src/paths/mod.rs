@@ -28,7 +28,7 @@ pub mod truncate;
 
 use crate::{
     CLIENT,
-    pointer::{self, STRING_BYTES, Text},
+    pointer::{self, NAME_ROOM, STRING_BYTES, Text},
     raw,
 };
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -159,10 +159,38 @@ pub fn change<R>(
     }
 }
 
+/// Room for one component. The caller has it, so that there is one.
+pub type Room = Text<NAME_ROOM>;
+
 /// What follows the directory as one component.
-pub fn component(name: *const c_char) -> Result<Text<STRING_BYTES>, Errno> {
-    let text = Text::read_start(name)?;
-    if text.as_bytes().contains(&b'/') { Err(beyond(name)) } else { Ok(text) }
+pub fn component(name: *const c_char, room: &mut Room) -> Result<&[u8], Errno> {
+    match parts(name, room)? {
+        (component, Rest::Nothing) => Ok(component),
+        _ => Err(beyond(name)),
+    }
+}
+
+/// What follows the first component of a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    Nothing,
+    Slashes,
+    /// Another component.
+    More,
+}
+
+/// The first component of what follows the directory, and what follows it.
+pub fn parts(name: *const c_char, room: &mut Room) -> Result<(&[u8], Rest), Errno> {
+    let mut rest = Rest::Nothing;
+    let component = room.read_through(name, |byte| {
+        rest = match (rest, byte) {
+            (Rest::Nothing | Rest::Slashes, b'/') => Rest::Slashes,
+            (Rest::Nothing, _) => Rest::Nothing,
+            _ => Rest::More,
+        };
+        rest == Rest::Nothing
+    })?;
+    Ok((component, rest))
 }
 
 /// What the kernel has against a path through a file, there being no directories.

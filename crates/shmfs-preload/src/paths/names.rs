@@ -3,7 +3,7 @@
 //! Owns: the C signatures, what becomes of two paths of which one is the store's.
 //! Leaves to others: the rules (the engine).
 
-use super::{Place, asked, component, exists};
+use super::{Place, Room, asked, component, exists};
 use crate::{CLIENT, errno, raw};
 use libc::{c_char, c_int, c_uint};
 use shmfs_abi::Errno;
@@ -99,7 +99,7 @@ pub extern "C" fn linkat(
 
 fn unlinked(Path(dir, path): Path, flags: c_int) -> Result<(), Errno> {
     match asked(dir, path) {
-        Some(Place::Below(name)) if flags == 0 => CLIENT.path_unlink(component(name)?.as_bytes()),
+        Some(Place::Below(name)) if flags == 0 => CLIENT.path_unlink(component(name, &mut Room::new())?),
         // Nothing there is a directory.
         Some(Place::Below(name)) if flags == libc::AT_REMOVEDIR => Err(super::beyond(name)),
         _ => {
@@ -117,8 +117,9 @@ fn renamed(number: libc::c_long, from: Path, to: Path, flags: c_uint) -> Result<
             if flags & !RENAME_FLAGS != 0 || flags == RENAME_FLAGS {
                 return Err(Errno::EINVAL);
             }
-            let (from, to) = (component(from)?, component(to)?);
-            CLIENT.path_rename(from.as_bytes(), to.as_bytes(), flags)
+            let mut rooms = [const { Room::new() }; 2];
+            let [first, second] = &mut rooms;
+            CLIENT.path_rename(component(from, first)?, component(to, second)?, flags)
         }
         (Some(Place::Below(_)), _) => Err(across(to)),
         (_, Some(Place::Below(_))) => Err(across(from)),
@@ -140,8 +141,9 @@ fn linked(from: Path, to: Path, flags: c_int) -> Result<(), Errno> {
             if flags & !(libc::AT_SYMLINK_FOLLOW | libc::AT_EMPTY_PATH) != 0 {
                 return Err(Errno::EINVAL);
             }
-            let (from, to) = (component(from)?, component(to)?);
-            CLIENT.path_link(from.as_bytes(), to.as_bytes())
+            let mut rooms = [const { Room::new() }; 2];
+            let [first, second] = &mut rooms;
+            CLIENT.path_link(component(from, first)?, component(to, second)?)
         }
         (Some(Place::Below(name)), _) => exists(CLIENT.root()?, name).and(Err(Errno::EXDEV)),
         (_, Some(Place::Below(_))) => exists(from.0, from.1).and(Err(Errno::EXDEV)),

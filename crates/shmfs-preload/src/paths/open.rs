@@ -5,8 +5,8 @@
 //! Not done: `O_TMPFILE` (`EOPNOTSUPP`, as from a file system that has none); `O_SYNC`, `O_DIRECT` and `O_NOATIME`
 //! of a call with `O_CREAT` are forgotten.
 
-use super::{LISTED, Place, component, kernel_open};
-use crate::{CLIENT, pointer::Text, raw};
+use super::{LISTED, Place, Rest, Room, component, kernel_open, parts};
+use crate::{CLIENT, raw};
 use core::sync::atomic::Ordering::Relaxed;
 use libc::{c_char, c_int, mode_t};
 use rustix::fd::IntoRawFd;
@@ -46,7 +46,7 @@ fn existing(name: *const c_char, flags: c_int) -> Result<c_int, Errno> {
     let truncates = changes(flags) && flags & libc::O_TRUNC != 0;
     if truncates && !writes {
         // The charge can be settled through a descriptor for writing only.
-        return ask(component(name)?.as_bytes(), flags, 0);
+        return ask(component(name, &mut Room::new())?, flags, 0);
     }
     match CLIENT.root().and_then(|root| kernel_open(root, name, flags)) {
         Ok(fd) => {
@@ -59,21 +59,18 @@ fn existing(name: *const c_char, flags: c_int) -> Result<c_int, Errno> {
         // A broker without privilege cannot give a file away; the engine knows whose it is. Without a hidden
         // tmpfs nobody but the broker can open it.
         Err(Errno::EACCES | Errno::ENOSYS) if flags & libc::O_PATH == 0 => {
-            ask(component(name)?.as_bytes(), flags, 0)
+            ask(component(name, &mut Room::new())?, flags, 0)
         }
         Err(errno) => Err(errno),
     }
 }
 
 fn create(name: *const c_char, flags: c_int, mode: mode_t) -> Result<c_int, Errno> {
-    let text = Text::<{ crate::pointer::STRING_BYTES }>::read_start(name)?;
-    let bytes = text.as_bytes();
-    let end = bytes.iter().position(|byte| *byte == b'/').unwrap_or(bytes.len());
-    match bytes.get(end..).unwrap_or_default() {
-        [] => ask(bytes, flags, mode),
+    match parts(name, &mut Room::new())? {
+        (component, Rest::Nothing) => ask(component, flags, mode),
         // `open_last_lookups`, fs/namei.c.
-        rest if rest.iter().all(|byte| *byte == b'/') => Err(Errno::EISDIR),
-        _ => Err(super::beyond(name)),
+        (_, Rest::Slashes) => Err(Errno::EISDIR),
+        (_, Rest::More) => Err(super::beyond(name)),
     }
 }
 

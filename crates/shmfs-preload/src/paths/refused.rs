@@ -4,8 +4,8 @@
 //! Leaves to others: the same calls elsewhere (the kernel).
 //! Not done: regular files by `mknod`.
 
-use super::{Place, asked, exists};
-use crate::{CLIENT, errno, pointer::Text, raw};
+use super::{Place, Rest, Room, asked, exists, parts};
+use crate::{CLIENT, errno, raw};
 use libc::{c_char, c_int, c_long, dev_t, mode_t};
 use shmfs_abi::Errno;
 
@@ -96,7 +96,5 @@ fn refusal(name: *const c_char) -> Errno {
 
 /// Slashes may follow it.
 fn is_one_component(name: *const c_char) -> bool {
-    let Ok(text) = Text::<{ crate::pointer::STRING_BYTES }>::read_start(name) else { return false };
-    let mut rest = text.as_bytes().iter().skip_while(|byte| **byte != b'/');
-    rest.all(|byte| *byte == b'/')
+    matches!(parts(name, &mut Room::new()), Ok((_, Rest::Nothing | Rest::Slashes)))
 }

@@ -4,13 +4,8 @@
 //! Leaves to others: templates elsewhere (libc).
 //! Not done: `mkdtemp` below /dev/shm, refused with `EPERM`; `mktemp` and `tempnam`.
 
-use super::{Place, asked, component, open};
-use crate::{
-    errno,
-    next::Next,
-    pointer::{STRING_BYTES, Text},
-    raw,
-};
+use super::{Place, Room, asked, component, open};
+use crate::{errno, next::Next, pointer::Text, raw};
 use core::{ffi::CStr, ptr};
 use libc::{c_char, c_int};
 use shmfs_abi::Errno;
@@ -115,13 +110,12 @@ fn made(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int {
 }
 
 fn invented(name: *mut c_char, suffix: c_int, flags: c_int) -> Result<c_int, Errno> {
-    let text = Text::<STRING_BYTES>::read_start(name)?;
     let suffix = usize::try_from(suffix).map_err(|_| Errno::EINVAL)?;
-    let first = text.as_bytes().len().checked_sub(RANDOM.saturating_add(suffix)).ok_or(Errno::EINVAL)?;
-    if text.as_bytes().get(first..first + RANDOM) != Some(b"XXXXXX") {
+    let first = length(name)?.checked_sub(RANDOM.saturating_add(suffix)).ok_or(Errno::EINVAL)?;
+    if Text::<RANDOM>::read_start(name.wrapping_add(first))?.as_bytes() != b"XXXXXX" {
         return Err(Errno::EINVAL);
     }
-    component(name)?;
+    component(name, &mut Room::new())?;
     let flags = flags & !libc::O_ACCMODE | libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
     for _ in 0..ATTEMPTS {
         for (index, letter) in letters()?.into_iter().enumerate() {
@@ -135,6 +129,16 @@ fn invented(name: *mut c_char, suffix: c_int, flags: c_int) -> Result<c_int, Err
         }
     }
     Err(Errno::EEXIST)
+}
+
+/// Bytes of a template, its NUL not among them.
+fn length(template: *const c_char) -> Result<usize, Errno> {
+    let mut bytes = 0;
+    Text::<0>::new().read_through(template, |_| {
+        bytes += 1;
+        true
+    })?;
+    Ok(bytes)
 }
 
 fn letters() -> Result<[u8; RANDOM], Errno> {
