@@ -3,7 +3,7 @@
 //! Owns: the difference between these functions and `shm_open` and `shm_unlink` on the same names.
 //! Leaves to others: every rule (the engine), lookups (`root`).
 
-use crate::{Client, connect::Failure};
+use crate::{Client, connect::Failure, posix::kept};
 use shmfs_abi::{Call, Errno, Name, NameError};
 use shmfs_sys::OwnedFd;
 
@@ -23,7 +23,8 @@ impl Client {
     /// # Errors
     /// As `open(2)`, and as [`Client`] says.
     pub fn path_open(&self, component: &[u8], flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
-        self.open_object(name(component)?, flags, mode)
+        let (flags, mode) = kept(flags, mode);
+        self.open_object(&Call::Open { name: name(component)?, flags, mode }, flags)
     }
 
     /// `unlink(2)`. Where a sticky directory forbids it the errno is `EPERM`, which `shm_unlink` calls `EACCES`.

@@ -9,7 +9,7 @@ use crate::{
     ask::{Answer, unexpected},
     names,
 };
-use shmfs_abi::{Call, Errno, Name, OpenFlags, Reply};
+use shmfs_abi::{Call, Errno, OpenFlags, Reply};
 use shmfs_sys::{OwnedFd, process};
 
 /// The access mode, three bits of it in Linux's eyes (`O_ACCMODE`).
@@ -30,19 +30,18 @@ impl Client {
     /// # Errors
     /// As `shm_open(3)`, and as [`Client`] says.
     pub fn shm_open(&self, name: &[u8], flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
-        self.open_object(names::object(name)?, flags, mode)
+        let (flags, mode) = kept(flags, mode);
+        self.open_object(&Call::Open { name: names::object(name)?, flags, mode }, flags)
     }
 
-    /// Asks the broker to open, or to make, the object called `name`.
-    pub(crate) fn open_object(&self, name: Name, flags: i32, mode: u32) -> Result<OwnedFd, Errno> {
-        let flags = OpenFlags::from_bits_retain(flags).intersection(KEPT);
-        let mode = created_mode(flags, mode);
+    /// Asks the broker to open, or to make, an object, by a `Call::Open` with these flags.
+    pub(crate) fn open_object(&self, call: &Call, flags: OpenFlags) -> Result<OwnedFd, Errno> {
         let answer: Answer = self.with(|state| {
             if flags.contains(OpenFlags::CREAT) {
                 // Linux takes the descriptor's number before it creates anything (`do_sys_openat2`, fs/open.c).
                 state.session()?.probe_number()?;
             }
-            state.ask(&Call::Open { name, flags, mode })
+            state.ask(call)
         })?;
         match answer.reply {
             Reply::Opened { .. } => answer.descriptor(),
@@ -58,6 +57,12 @@ impl Client {
         let name = names::object_to_unlink(name)?;
         self.with(|state| state.ask_done(&Call::Unlink { name })).map_err(names::sticky)
     }
+}
+
+/// What a store looks at of the flags, and the mode that goes with them.
+pub(crate) fn kept(flags: i32, mode: u32) -> (OpenFlags, u32) {
+    let flags = OpenFlags::from_bits_retain(flags).intersection(KEPT);
+    (flags, created_mode(flags, mode))
 }
 
 /// The mode of an object that may be created, after the umask; 0 where none is.

@@ -116,12 +116,7 @@ impl Session {
     ) -> Result<(Response, Fds), Lost> {
         self.send(seq, words, fds, sheet)?;
         let (len, fds) = self.hear(seq, sheet)?;
-        let bytes = sheet.get(..len).unwrap_or_default();
-        match decode_response(bytes) {
-            Ok((_, response)) => Ok((response, fds)),
-            Err(Malformed::Version(_)) => read_foreign(bytes, words, fds),
-            Err(_) => Err(Lost::Nonsense),
-        }
+        read(sheet.get(..len).unwrap_or_default(), words, fds)
     }
 
     /// Waits for the answer to `seq`: its length on the sheet, its descriptors.
@@ -159,6 +154,16 @@ impl Session {
         let socket = self.socket.lend().map_err(|_| Lost::Unsent)?;
         // A message goes whole or not at all.
         socket::send(socket, sheet.get(..len).unwrap_or_default(), fds, true).map_err(|_| Lost::Unsent)
+    }
+}
+
+/// What an answer says. A frame of its own: sending and waiting need none of it.
+#[inline(never)]
+fn read(bytes: &[u8], words: Words<'_>, fds: Fds) -> Result<(Response, Fds), Lost> {
+    match decode_response(bytes) {
+        Ok((_, response)) => Ok((response, fds)),
+        Err(Malformed::Version(_)) => read_foreign(bytes, words, fds),
+        Err(_) => Err(Lost::Nonsense),
     }
 }
 
