@@ -16,12 +16,12 @@
 
 use crate::{
     connect::{ATTEMPTS, Failure},
-    session::{Lost, Words},
+    session::Lost,
     state::State,
 };
 use shmfs_abi::{Call, Errno, Reply};
 use shmfs_sys::{BorrowedFd, OwnedFd};
-use shmfs_wire::Response;
+use shmfs_wire::{Response, Words};
 
 /// A reply and the descriptor that came with it.
 pub(crate) struct Answer {
@@ -44,12 +44,12 @@ pub(crate) const fn unexpected<T>() -> Result<T, Errno> {
 impl State {
     /// Puts a call to the broker.
     pub(crate) fn ask(&mut self, call: &Call) -> Result<Answer, Errno> {
-        self.ask_with(call, &[]).map_err(|failure| failure.errno())
+        self.ask_as(call, &[], |failure| failure.errno())
     }
 
     /// Puts a call that the reply `Done` ends.
     pub(crate) fn ask_done(&mut self, call: &Call) -> Result<(), Errno> {
-        match self.ask_with(call, &[]).map_err(|failure| failure.errno())?.reply {
+        match self.ask(call)?.reply {
             Reply::Done => Ok(()),
             _ => unexpected(),
         }
@@ -61,23 +61,33 @@ impl State {
         reason = "no heap to put the reason on; it lives on the stack for a moment"
     )]
     pub(crate) fn ask_with(&mut self, call: &Call, fds: &[BorrowedFd<'_>]) -> Result<Answer, Failure> {
+        self.ask_as(call, fds, |failure| failure)
+    }
+
+    /// As [`ask_with`](State::ask_with); `told` says what becomes of a failure, without another copy of the answer.
+    fn ask_as<E>(
+        &mut self,
+        call: &Call,
+        fds: &[BorrowedFd<'_>],
+        told: impl Fn(Failure) -> E,
+    ) -> Result<Answer, E> {
         let number = self.next_number();
         for _ in 0..ATTEMPTS {
-            self.meet().map_err(Failure::Broken)?;
+            self.meet().map_err(|errno| told(Failure::Broken(errno)))?;
             let Some(session) = &self.session else { break };
             let answer = session.exchange(number, Words::Call(call), fds, &mut self.sheet);
             self.heard(number, &answer);
             match answer {
                 Ok((Response::Reply(reply), [fd, _])) => return Ok(Answer { reply, fd }),
-                Ok((Response::Refused(refused), _)) => return Err(Failure::Refused(refused)),
+                Ok((Response::Refused(refused), _)) => return Err(told(Failure::Refused(refused))),
                 Ok((Response::Reconnect, _)) | Err(Lost::Unsent | Lost::Unanswered) => self.session = None,
                 Ok((Response::Welcome(_) | Response::Forked, _)) | Err(Lost::Nonsense) => {
                     self.session = None;
-                    return Err(Failure::Broken(Errno::EPROTO));
+                    return Err(told(Failure::Broken(Errno::EPROTO)));
                 }
             }
         }
-        Err(Failure::Broken(Errno::ECONNREFUSED))
+        Err(told(Failure::Broken(Errno::ECONNREFUSED)))
     }
 
     /// Tells the broker, without a message, that the answer to this number has come. `Reconnect` is none: the same

@@ -6,7 +6,7 @@
 use crate::{
     attach,
     kept::Kept,
-    session::{FIRST_WORDS, Lost, Session, Sheet, Words},
+    session::{FIRST_WORDS, Lost, Session, Sheet},
     settings::Settings,
     state::State,
 };
@@ -16,7 +16,7 @@ use shmfs_sys::{
     fd, process,
     socket::{self, Fds},
 };
-use shmfs_wire::{Hello, Refused, Request, Response, Role, Welcome};
+use shmfs_wire::{Hello, Refused, Response, Role, Welcome, Words};
 
 /// Connections that one message may use up.
 pub(crate) const ATTEMPTS: usize = 16;
@@ -67,10 +67,9 @@ pub(crate) struct Begun {
     reason = "no heap to put the reason on; it lives on the stack for a moment"
 )]
 pub(crate) fn begin(path: &[u8], hello: Hello, sheet: &mut Sheet) -> Result<Begun, Failure> {
-    let request = Request::Hello(hello);
     for _ in 0..ATTEMPTS {
         let session = open(path).map_err(Failure::Broken)?;
-        match session.exchange(FIRST_WORDS, Words::Request(&request), &[], sheet) {
+        match session.exchange(FIRST_WORDS, Words::Hello(&hello), &[], sheet) {
             Ok((Response::Welcome(welcome), fds)) => return Ok(Begun { session, welcome, fds }),
             Ok((Response::Refused(refused), _)) => return Err(Failure::Refused(refused)),
             Ok(_) | Err(Lost::Nonsense) => return Err(Failure::Broken(Errno::EPROTO)),
@@ -117,6 +116,7 @@ impl State {
         self.register(&settings)
     }
 
+    #[inline(never)]
     fn resume(&mut self, settings: &Settings, known: (ClientId, u64)) -> Result<(), Errno> {
         let begun =
             begin(settings.socket(), hello(settings.token(), Some(known)), &mut self.sheet).map_err(gone)?;

@@ -17,12 +17,12 @@ use crate::{
     Client,
     connect::{ATTEMPTS, Registration},
     kept::Kept,
-    session::{FIRST_WORDS, Lost, Session, Words},
+    session::{FIRST_WORDS, Lost, Session},
     state::{State, Whose},
 };
 use shmfs_index::Table;
 use shmfs_sys::process;
-use shmfs_wire::{Request, Response};
+use shmfs_wire::{Response, Words};
 
 /// The first process of a pid namespace, which the broker outside sees under another number.
 const FIRST: i32 = 1;
@@ -68,7 +68,7 @@ impl State {
                 return;
             }
             let Some(session) = &self.session else { return };
-            let answer = session.exchange(number, Words::Request(&Request::Fork), &[], &mut self.sheet);
+            let answer = session.exchange(number, Words::Fork, &[], &mut self.sheet);
             self.heard(number, &answer);
             match answer {
                 Ok((Response::Forked, [Some(table), Some(socket)])) => {
@@ -105,7 +105,7 @@ impl State {
         self.registration = Some(Registration { client: table.client(), cookie: table.cookie(), table });
         let session = Session::new(socket, rights);
         // Without it the child is known by its table, and says who it is when it connects again.
-        if session.tell(FIRST_WORDS, &Request::Born, &mut self.sheet).is_ok() {
+        if session.tell(FIRST_WORDS, Words::Born, &mut self.sheet).is_ok() {
             self.session = Some(session);
         }
     }

@@ -9,15 +9,15 @@
 
 use crate::kept::Kept;
 use core::cmp::Ordering::{Equal, Greater, Less};
-use shmfs_abi::{Call, Errno};
+use shmfs_abi::Errno;
 use shmfs_sys::{
     BorrowedFd, fd,
     process::{self, Rights},
     socket::{self, Fds},
 };
 use shmfs_wire::{
-    MESSAGE_BYTES, Malformed, Request, Response, decode_foreign_response, decode_response, encode_call,
-    encode_request, is_frozen, sequence_of,
+    MESSAGE_BYTES, Malformed, Response, Words, decode_foreign_response, decode_response, encode_words,
+    sequence_of,
 };
 
 /// The number of `Hello` and `Born`, which belong to no client yet. Calls begin at 1.
@@ -33,23 +33,6 @@ pub(crate) struct Session {
 
 /// Where a message is written, and its answer.
 pub(crate) type Sheet = [u8; MESSAGE_BYTES];
-
-/// What is said. A call is read where it lies.
-#[derive(Clone, Copy)]
-pub(crate) enum Words<'a> {
-    Request(&'a Request),
-    Call(&'a Call),
-}
-
-impl Words<'_> {
-    /// Whether a broker of any version understands them.
-    const fn are_frozen(self) -> bool {
-        match self {
-            Words::Request(request) => request.is_frozen(),
-            Words::Call(call) => is_frozen(call),
-        }
-    }
-}
 
 /// Why there is no response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,8 +81,8 @@ impl Session {
     }
 
     /// Says something that has no answer.
-    pub(crate) fn tell(&self, seq: u64, request: &Request, sheet: &mut Sheet) -> Result<(), Lost> {
-        self.send(seq, Words::Request(request), &[], sheet)
+    pub(crate) fn tell(&self, seq: u64, words: Words<'_>, sheet: &mut Sheet) -> Result<(), Lost> {
+        self.send(seq, words, &[], sheet)
     }
 
     /// Asks under the number `seq` and waits for the answer to it, as long as it takes: a broker that is killed is
@@ -147,10 +130,7 @@ impl Session {
         fds: &[BorrowedFd<'_>],
         sheet: &mut Sheet,
     ) -> Result<(), Lost> {
-        let len = match words {
-            Words::Request(request) => encode_request(request, seq, sheet),
-            Words::Call(call) => encode_call(call, seq, sheet),
-        };
+        let len = encode_words(words, seq, sheet);
         let socket = self.socket.lend().map_err(|_| Lost::Unsent)?;
         // A message goes whole or not at all.
         socket::send(socket, sheet.get(..len).unwrap_or_default(), fds, true).map_err(|_| Lost::Unsent)

@@ -6,11 +6,11 @@
 
 use crate::{
     connect::{self, Begun},
-    session::{Lost, Session, Words},
+    session::{Lost, Session},
 };
 use shmfs_abi::{Call, Errno, Reply, store::Token};
 use shmfs_sys::{BorrowedFd, OwnedFd};
-use shmfs_wire::{Hello, MESSAGE_BYTES, Refused, Response, Role};
+use shmfs_wire::{Hello, MESSAGE_BYTES, Refused, Response, Role, Words};
 
 /// A conversation with a store.
 pub struct Visitor {

@@ -19,7 +19,7 @@
 //! Leaves to others: the layouts; messages of [`VERSION`] itself (`request`, `response`).
 
 use crate::{
-    Reason, Refused, Request, Response, Role, VERSION,
+    Hello, Reason, Refused, Request, Response, Role, VERSION, Words,
     frame::{self, Frame},
     op,
     request::HelloBody,
@@ -53,17 +53,15 @@ pub fn decode_foreign_response(bytes: &[u8]) -> Option<(u64, Option<Response>)> 
 impl Request {
     /// Whether a broker of any version understands it.
     pub const fn is_frozen(&self) -> bool {
-        match self {
-            Request::Hello(hello) => matches!(hello.role, Role::Visitor),
-            Request::Call(call) => is_frozen(call),
-            Request::Fork | Request::Born => false,
-        }
+        self.words().are_frozen()
     }
 }
 
-/// Whether a broker of any version understands this call.
-pub const fn is_frozen(call: &Call) -> bool {
-    matches!(call, Call::Replace)
+impl Words<'_> {
+    /// As [`Request::is_frozen`].
+    pub const fn are_frozen(self) -> bool {
+        matches!(self, Words::Hello(Hello { role: Role::Visitor, .. }) | Words::Call(Call::Replace))
+    }
 }
 
 fn foreign_header(bytes: &[u8]) -> Option<(u16, u64)> {

@@ -36,11 +36,11 @@ mod text;
 mod usage_body;
 mod want_body;
 
-pub use foreign::{decode_foreign_request, decode_foreign_response, is_frozen};
+pub use foreign::{decode_foreign_request, decode_foreign_response};
 pub use malformed::Malformed;
-pub use message::{Hello, Refused, Request, Response, Role, Welcome};
+pub use message::{Hello, Refused, Request, Response, Role, Welcome, Words};
 pub use reason::Reason;
-pub use request::{decode_request, encode_call, encode_request};
+pub use request::{decode_request, encode_request, encode_words};
 pub use response::{decode_response, encode_response, sequence_of};
 pub use shmfs_abi::limits::MESSAGE_BYTES;
 

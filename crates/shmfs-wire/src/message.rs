@@ -22,6 +22,20 @@ pub enum Request {
     Call(Call),
 }
 
+/// A request as it is sent: its parts stay where they lie. A request itself is half a KiB, which a small stack should
+/// not hold twice.
+#[derive(Clone, Copy, Debug)]
+pub enum Words<'a> {
+    /// `Request::Hello`.
+    Hello(&'a Hello),
+    /// `Request::Fork`.
+    Fork,
+    /// `Request::Born`.
+    Born,
+    /// `Request::Call`.
+    Call(&'a Call),
+}
+
 /// The first message of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hello {
@@ -102,6 +116,16 @@ impl Refused {
 }
 
 impl Request {
+    /// The request as it is sent.
+    pub const fn words(&self) -> Words<'_> {
+        match self {
+            Request::Hello(hello) => Words::Hello(hello),
+            Request::Fork => Words::Fork,
+            Request::Born => Words::Born,
+            Request::Call(call) => Words::Call(call),
+        }
+    }
+
     /// How many descriptors come with this message.
     pub const fn descriptors(&self) -> usize {
         match self {

@@ -3,11 +3,11 @@
 //! Owns: hello, and the choice of the decoder. Leaves to others: calls (`call_body`).
 
 use crate::{
-    Hello, MESSAGE_BYTES, Malformed, Request, Role, call_body,
+    Hello, MESSAGE_BYTES, Malformed, Request, Role, Words, call_body,
     frame::{Frame, Sheet, optional, truth},
     op,
 };
-use shmfs_abi::{Call, ClientId, store::Token};
+use shmfs_abi::{ClientId, store::Token};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// `Hello`. A visitor's is frozen (`foreign`).
@@ -24,19 +24,18 @@ pub(crate) struct HelloBody {
 
 /// Writes `request` into `buf`; the message is as many of its first bytes as this says.
 pub fn encode_request(request: &Request, seq: u64, buf: &mut [u8; MESSAGE_BYTES]) -> usize {
-    let sheet = Sheet { buf, seq };
-    match request {
-        Request::Hello(hello) => sheet.write(op::HELLO, &HelloBody::new(hello)),
-        Request::Fork => sheet.write_empty(op::FORK),
-        Request::Born => sheet.write_empty(op::BORN),
-        Request::Call(call) => call_body::write(call, sheet),
-    }
+    encode_words(request.words(), seq, buf)
 }
 
-/// Writes `Request::Call(call)` into `buf`, from where the call lies: with its names it is half a KiB, which a small
-/// stack should not hold twice.
-pub fn encode_call(call: &Call, seq: u64, buf: &mut [u8; MESSAGE_BYTES]) -> usize {
-    call_body::write(call, Sheet { buf, seq })
+/// As [`encode_request`], from where the parts of the request lie.
+pub fn encode_words(words: Words<'_>, seq: u64, buf: &mut [u8; MESSAGE_BYTES]) -> usize {
+    let sheet = Sheet { buf, seq };
+    match words {
+        Words::Hello(hello) => sheet.write(op::HELLO, &HelloBody::new(hello)),
+        Words::Fork => sheet.write_empty(op::FORK),
+        Words::Born => sheet.write_empty(op::BORN),
+        Words::Call(call) => call_body::write(call, sheet),
+    }
 }
 
 /// Reads a request and its sequence number.
