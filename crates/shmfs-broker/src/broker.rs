@@ -9,6 +9,7 @@ use crate::RunError;
 use crate::backing::Backings;
 use crate::client::Client;
 use crate::connection::Connection;
+use crate::crowd::Crowd;
 use crate::doubt::{Doubts, Watched};
 use crate::mounted::Mounted;
 use crate::os::Os;
@@ -17,9 +18,9 @@ use crate::room::Fitted;
 use crate::source::Source;
 use crate::transaction::{Dirty, Todo};
 use crate::writers::Writer;
-use shmfs_abi::{ClientId, Errno, ObjectId, Pid, Slot, limits};
+use shmfs_abi::{ClientId, ObjectId, Pid, Slot, limits};
 use shmfs_core::Namespace;
-use shmfs_journal::{ConnectionId, Intent, Journal, Role, StoreRecord};
+use shmfs_journal::{ConnectionId, Intent, Journal, StoreRecord};
 use shmfs_sys::watch::WatchId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -44,6 +45,7 @@ pub struct Broker<O: Os> {
     /// What is still to be done to the files of durable objects, because a disk has failed.
     pub(crate) behind: BTreeMap<ObjectId, Intent>,
     pub(crate) doubts: Doubts,
+    pub(crate) crowd: Crowd,
     /// Who was given the undo logs of which durable objects.
     pub(crate) editors: BTreeMap<ClientId, BTreeSet<ObjectId>>,
     pub(crate) writers: HashMap<u64, Writer<O>>,
@@ -146,6 +148,7 @@ impl<O: Os> Broker<O> {
         }
         self.ask_doubtful();
         self.conclude(None)?;
+        self.look_back();
         Ok((self.record.command_ended && self.may_end()).then_some(End::Over))
     }
 
@@ -158,7 +161,9 @@ impl<O: Os> Broker<O> {
                 return Ok(sources);
             }
         }
-        self.os.wait(self.doubts.patience(self.os.now())).map_err(RunError::Wait)
+        let now = self.os.now();
+        let patience = [self.doubts.patience(now), self.crowd.patience(now)].into_iter().flatten().min();
+        self.os.wait(patience).map_err(RunError::Wait)
     }
 
     fn command_ended(&mut self) {
@@ -174,14 +179,6 @@ impl<O: Os> Broker<O> {
             tracing::warn!(clients, "the store ends although programs still use it");
         }
         self.record.kill || clients == 0
-    }
-
-    fn accept(&mut self) {
-        match self.os.accept(&self.listener) {
-            Ok(socket) => drop(self.connect(Connection::new(socket, Role::Stranger, None))),
-            Err(Errno::EAGAIN) => {}
-            Err(errno) => tracing::warn!(errno = errno.name(), "a connection could not be accepted"),
-        }
     }
 
     /// Takes a connection among the sources; one too many is closed at once.

@@ -18,6 +18,7 @@ mod call;
 mod client;
 mod connection;
 mod count;
+mod crowd;
 mod death;
 mod directory;
 mod door;

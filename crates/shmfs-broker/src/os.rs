@@ -77,6 +77,10 @@ pub trait Os {
     fn number(&self, fd: &Self::Fd) -> i32;
     /// Takes over a number that a broker before this one has left; `EBADF` where nothing is there.
     fn adopt(&mut self, number: i32) -> Result<Self::Fd>;
+    /// How many descriptors this process may have: numbers end before it.
+    fn descriptor_limit(&self) -> u64 {
+        u64::MAX
+    }
     /// Closes every number that is not among `known`: what a killed broker had open for a moment.
     fn close_others(&mut self, known: &BTreeSet<i32>);
 

@@ -12,6 +12,7 @@ use crate::backing::Backings;
 use crate::broker::Broker;
 use crate::client::Client;
 use crate::connection::Connection;
+use crate::crowd::Crowd;
 use crate::doubt::{Doubts, Watched};
 use crate::os::{AttachTable, Os};
 use crate::progress::Interrupted;
@@ -107,6 +108,7 @@ impl<O: Os> Broker<O> {
             users: HashMap::new(),
             behind: BTreeMap::new(),
             doubts: Doubts::default(),
+            crowd: Crowd::default(),
             editors: BTreeMap::new(),
             writers: HashMap::new(),
             leaving: BTreeMap::new(),

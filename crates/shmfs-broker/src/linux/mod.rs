@@ -24,6 +24,7 @@ use cores::{Cores, LINGER};
 use events::Events;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Resource, getrlimit};
 use shmfs_abi::{ByteLen, ClientId, Cred, Errno, Gid, Name, ObjectId, OpenFlags, Pid, Time, Uid};
 use shmfs_core::ObjectImage;
 use shmfs_durable::StateDir;
@@ -79,6 +80,10 @@ impl Os for Linux {
 
     fn adopt(&mut self, number: i32) -> Result<OwnedFd> {
         numbers::adopt(number)
+    }
+
+    fn descriptor_limit(&self) -> u64 {
+        getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
     }
 
     fn close_others(&mut self, known: &BTreeSet<i32>) {
