@@ -104,7 +104,7 @@ impl<O: Os> Broker<O> {
                 // The engine counted an attach that does not come.
                 self.refresh_slot(slot);
             }
-            Refusal { errno, reason: "the kernel refused what the call needs", shortage: None }
+            self.failure(errno)
         })?;
         if let Reply::Fresh { ticket, .. } = answer.reply {
             self.set_ticket(exchange, Some(ticket));

@@ -68,6 +68,9 @@ impl<O: Os> Broker<O> {
         let asked = exchange.connection.is_some();
         match effect {
             Effect::Make { ticket, object, backing, huge_log2, size, uid, gid, mode, populate } => {
+                if let Err(errno) = self.admit_object() {
+                    return self.settle(ticket, Err(errno));
+                }
                 if backing == Backing::Durable {
                     let made = self.make_durable(object);
                     return self.settle(ticket, made);

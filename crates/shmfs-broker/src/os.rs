@@ -81,6 +81,10 @@ pub trait Os {
     fn descriptor_limit(&self) -> u64 {
         u64::MAX
     }
+    /// How many are open in the table, where the kernel counts them.
+    fn open_descriptors(&self) -> Option<u64> {
+        None
+    }
     /// Closes every number that is not among `known`: what a killed broker had open for a moment.
     fn close_others(&mut self, known: &BTreeSet<i32>);
 

@@ -5,6 +5,7 @@ use crate::answer::{Outcome, Outgoing};
 use crate::broker::Broker;
 use crate::client::Client;
 use crate::connection::Connection;
+use crate::crowd::{NO_DESCRIPTOR, seen_outside};
 use crate::doubt::Watched;
 use crate::os::{AttachTable, Os};
 use crate::source::Source;
@@ -33,7 +34,7 @@ impl<O: Os> Broker<O> {
         };
         let role = match role {
             Ok(role) => role,
-            Err(errno) => return Outcome::refused(errno, "the process cannot be registered"),
+            Err(errno) => return cannot_register(errno, "the process cannot be registered"),
         };
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.role = role;
@@ -57,7 +58,7 @@ impl<O: Os> Broker<O> {
         if let Some(client) = client.and_then(|client| self.clients.get(&client)) {
             let given = self.os.open(&client.file, OpenFlags::RDWR).and_then(|table| out.carry(table));
             if let Err(errno) = given {
-                return Outcome::refused(errno, "the process cannot be registered");
+                return cannot_register(errno, "the process cannot be registered");
             }
         }
         self.welcome(role, pid, out)
@@ -122,6 +123,7 @@ impl<O: Os> Broker<O> {
             tracing::warn!(limit = limits::CLIENTS, "too many client processes");
             return Err(Errno::EAGAIN);
         }
+        self.admit_process()?;
         let id = ClientId(self.record.next_client);
         let cookie = self.os.random()?;
         let (file, table) = self.os.make_table(id, cookie)?;
@@ -176,7 +178,7 @@ impl<O: Os> Broker<O> {
         self.count_call(CallName::Fork, 1);
         match self.prepare_child(parent, cred, out) {
             Ok(()) => Outcome::Say(Response::Forked),
-            Err(errno) => Outcome::refused(errno, "the child cannot be registered"),
+            Err(errno) => cannot_register(errno, "the child cannot be registered"),
         }
     }
 
@@ -214,5 +216,12 @@ impl<O: Os> Broker<O> {
         self.dirty.connections.insert(id);
         self.name_process(child, sender.pid);
         Outcome::Nothing
+    }
+}
+
+fn cannot_register(errno: Errno, reason: &'static str) -> Outcome {
+    match seen_outside(errno) {
+        Errno::ENFILE => Outcome::refused(Errno::ENFILE, NO_DESCRIPTOR),
+        errno => Outcome::refused(errno, reason),
     }
 }

@@ -131,6 +131,9 @@ impl<O: Os> Broker<O> {
     /// A file becomes an object, if it is a regular one.
     fn take_in(&mut self, name: &Name) -> Result<()> {
         let Some(hidden) = &self.backings.hidden else { return Ok(()) };
+        if !self.has_spare(1) {
+            return Err(Errno::ENFILE);
+        }
         let Some(file) = self.os.take_in(hidden, name)? else { return Ok(()) };
         let (facts, changed) = (self.os.facts(&file)?, self.os.changed(&file)?);
         if let Some(object) = self.backings.object_at(facts.identity) {
@@ -190,12 +193,13 @@ impl<O: Os> Broker<O> {
             known.extend(self.backings.in_hidden(object).map(|(_, stored)| (*name, stored.identity.ino)));
         }
         let mut changed = Vec::new();
-        let mut fresh = 0;
+        let room = LISTED_FILES.saturating_sub(self.backings.len()) as u64;
+        let (mut fresh, room) = (0, room.min(self.room_for_objects()));
         for (name, ino) in entries {
             match known.remove(&name) {
                 Some(known) if known == ino => {}
                 Some(_) => changed.push(name),
-                None if take_in && self.backings.len() + fresh < LISTED_FILES => {
+                None if take_in && fresh < room => {
                     changed.push(name);
                     fresh += 1;
                 }
