@@ -8,7 +8,8 @@ use std::fs;
 /// Fills a store with objects; then others look, remove, and make one more. Each sh is a process of its own.
 const SCRIPT: &str = r#"
 ulimit -S -n 256 && ulimit -H -n 256
-"$0" daemon --background --store s --size 64M
+# Whoever may raise the limit would.
+setpriv --bounding-set=-sys_resource "$0" daemon --background --store s --size 64M
 in_store() { "$0" run --store s -- "$@" 2>&1; }
 in_store sh -c 'for i in $(seq 300); do true 2> /dev/null > /dev/shm/o$i || break; done'
 full=$(in_store ls /dev/shm | wc -l)

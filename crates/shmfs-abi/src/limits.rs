@@ -39,6 +39,10 @@ pub const CLIENTS: usize = 8192;
 /// Connections of one store, visitors included.
 pub const CONNECTIONS: usize = 16384;
 
+/// Descriptors of a broker that has reached all these bounds: three for each client process, whose connection is one of
+/// them, one for each other connection, object and segment.
+pub const DESCRIPTORS: u64 = (2 * CLIENTS + CONNECTIONS + OBJECTS + SLOTS as usize) as u64;
+
 /// The largest size of an object in bytes (`MAX_LFS_FILESIZE`, 64 bits).
 pub const OBJECT_BYTES: u64 = i64::MAX as u64;
 

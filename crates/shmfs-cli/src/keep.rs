@@ -5,13 +5,14 @@
 
 use crate::failure::Failure;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shmfs_abi::limits::{DEFAULT_SHMMAX, DEFAULT_SHMMNI};
+use shmfs_abi::limits::{DEFAULT_SHMMAX, DEFAULT_SHMMNI, DESCRIPTORS};
 use shmfs_abi::store::Admission;
 use shmfs_abi::{ByteLen, Pid, ShmLimits};
 use shmfs_broker::{Broker, Config, End, Fittings, Founded, Lifetime, Linux, StartError, found};
 use shmfs_keeper::{HANDED_OVER, Keeper, PATIENCE, Store, Successor, Surroundings, Timing, hand_over};
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::mem::{ManuallyDrop, forget};
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -206,11 +207,29 @@ fn cannot_keep(error: &impl std::fmt::Display) -> Failure {
     Failure::new(format!("cannot keep the store: {error}"))
 }
 
-/// The broker holds a descriptor for each object and each connection.
+/// The broker holds a descriptor for each object and three for each process. Whoever may (CAP_SYS_RESOURCE) gets what it
+/// can need at most, as far as the host allows (fs.nr_open); everybody else the hard limit.
 fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+    let most = getrlimit(Resource::Nofile).maximum;
+    let wanted = host_descriptor_limit().map(|host| host.min(DESCRIPTORS));
+    if let (Some(wanted), Some(most)) = (wanted, most)
+        && wanted > most
+    {
+        match set_descriptor_limit(Some(wanted)) {
+            Ok(()) => return,
+            Err(error) => tracing::debug!(%error, wanted, most, "the hard limit of open files stays"),
+        }
+    }
+    if let Err(error) = set_descriptor_limit(most) {
         tracing::debug!(%error, "the limit of open files stays");
     }
+}
+
+fn set_descriptor_limit(limit: Option<u64>) -> rustix::io::Result<()> {
+    setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit })
+}
+
+/// What no process's limit may pass.
+fn host_descriptor_limit() -> Option<u64> {
+    fs::read_to_string("/proc/sys/fs/nr_open").ok()?.trim().parse().ok()
 }
