@@ -162,7 +162,7 @@ impl<O: Os> Broker<O> {
         }
         let room = self.room_for_objects();
         if room > 0 {
-            // Counting costs as much as a part of the call. Others take some meanwhile, but not seven times as many.
+            // Counting is a part of the call's cost. What a process takes meanwhile is counted at once.
             self.crowd.uncounted = room / 8;
             self.crowd.at_objects.end();
             return Ok(());
@@ -177,6 +177,7 @@ impl<O: Os> Broker<O> {
 
     /// Whether one more process may take its descriptors.
     pub(crate) fn admit_process(&mut self) -> Result<(), Errno> {
+        self.crowd.uncounted = 0;
         if self.has_spare(PROCESS) {
             self.crowd.at_processes.end();
             return Ok(());
