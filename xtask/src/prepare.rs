@@ -24,7 +24,7 @@ const fn need(
     Need { name, package, serves, full: false, is_there }
 }
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 14] = [
     need("cc", "gcc libc6-dev", "programs in C", || found("cc")),
     need("python3", "python3", "programs in Python", || found("python3")),
     need("ipcmk", "util-linux", "ipcmk, ipcs, ipcrm", || found("ipcmk")),
