@@ -78,7 +78,7 @@ pub(crate) struct World {
     pub(crate) kill_in: Option<u64>,
     /// Whether the broker has something to do.
     pub(crate) idle: Idle,
-    /// Failures that were planned: at which step, and which.
+    /// Failures that were planned: at which step, and which, as programs are told.
     pub(crate) refused: Vec<(u64, Errno)>,
     /// How many further calls the disk refuses, and how.
     bad_disk: Option<(u64, Errno)>,
@@ -191,7 +191,9 @@ impl World {
     fn fail(&mut self, what: &'static str, errno: Errno) -> Result<(), Errno> {
         self.trace.say(|| format!("       {what} fails: {}", errno.name()));
         self.trace.count(what, errno.0 as u64);
-        self.refused.push((self.steps, errno));
+        // The broker's full table is one of the system's to who is told.
+        let told = if errno == Errno::EMFILE { Errno::ENFILE } else { errno };
+        self.refused.push((self.steps, told));
         Err(errno)
     }
 
