@@ -5,7 +5,9 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/statvfs.h>
+#include <sys/time.h>
 #include <sys/xattr.h>
+#include <utime.h>
 
 #ifndef TMPFS_MAGIC
 #define TMPFS_MAGIC 0x01021994
@@ -668,6 +670,42 @@ CASE(attributes) {
     TRY(lgetxattr(D "file", "system.posix_acl_access", value, sizeof value));
     TRY(getxattr(D "absent", "user.none", value, sizeof value));
     TRY(lgetxattr(D "absent", "user.none", value, sizeof value));
+}
+
+static void tell_times(const char *path) {
+    struct stat s;
+    need(lstat(path, &s) == 0, "lstat");
+    say("accessed %ld.%09ld changed %ld.%09ld", (long)s.st_atim.tv_sec, s.st_atim.tv_nsec, (long)s.st_mtim.tv_sec,
+        s.st_mtim.tv_nsec);
+}
+
+CASE(times_in_all_their_forms) {
+    make(D "file", "x");
+    struct timeval pair[2] = {{1000, 1}, {2000, 999999}}, wrong[2] = {{1, 0}, {1, 1000000}};
+    TRY(utime(D "file", &(struct utimbuf){3000, 4000}));
+    tell_times(D "file");
+    TRY(utimes(D "file", pair));
+    tell_times(D "file");
+    TRY(lutimes(D "file", (struct timeval[]){{5000, 0}, {6000, 7}}));
+    tell_times(D "file");
+    TRY(futimesat(AT_FDCWD, D "file", pair));
+    tell_times(D "file");
+    TRY(utimes(D "file", wrong));
+    tell_times(D "file");
+    TRY(utime(D "file", NULL));
+    tell_path(D "file");
+    TRY(utimes(D "file", NULL));
+    TRY(lutimes(D "file", NULL));
+    TRY(futimesat(AT_FDCWD, D "file", NULL));
+    TRY(utime(D "absent", NULL));
+    TRY(utimes(D "absent", pair));
+    TRY(lutimes(D "file/beyond", pair));
+    TRY(futimesat(-1, D "absent", pair));
+    TRY(utime("/run/absent", NULL));
+    TRY(utimes(vacancy(1), pair));
+    int dir = open("/dev/shm", O_RDONLY | O_DIRECTORY);
+    TRY(futimesat(dir, "file", pair));
+    tell_times(D "file");
 }
 
 CASE(descriptors_closed_by_the_program) {

@@ -55,6 +55,7 @@ const SYMBOLS: &[&str] = &[
     "fstatat64",
     "ftruncate",
     "ftruncate64",
+    "futimesat",
     "getxattr",
     "lchown",
     "lgetxattr",
@@ -64,6 +65,7 @@ const SYMBOLS: &[&str] = &[
     "llistxattr",
     "lstat",
     "lstat64",
+    "lutimes",
     "mkdir",
     "mkdirat",
     "mkdtemp",
@@ -118,7 +120,9 @@ const SYMBOLS: &[&str] = &[
     "truncate64",
     "unlink",
     "unlinkat",
+    "utime",
     "utimensat",
+    "utimes",
 ];
 
 #[test]

@@ -24,6 +24,7 @@ pub mod refused;
 pub mod stat;
 pub mod statfs;
 pub mod temporary;
+pub mod times;
 pub mod truncate;
 
 use crate::{

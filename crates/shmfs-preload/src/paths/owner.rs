@@ -1,13 +1,12 @@
-//! Mode, owner and times of files: `chmod`, `chown`, `utimensat` and their like. The kernel decides by the
-//! inode, which the broker looks at before it decides itself.
+//! Mode and owner of files: `chmod`, `chown` and their like. The kernel decides by the inode, which the broker looks
+//! at before it decides itself.
 //!
 //! Owns: the C signatures.
 //! Leaves to others: the rules (the kernel).
-//! Not done: `utime`, `utimes`, `lutimes` and `futimesat`, older forms of `utimensat`, on names of the store.
 
 use super::change;
 use crate::{errno, next::Next, raw};
-use libc::{c_char, c_int, gid_t, mode_t, timespec, uid_t};
+use libc::{c_char, c_int, gid_t, mode_t, uid_t};
 use shmfs_abi::Errno;
 
 type Fchmodat = unsafe extern "C" fn(c_int, *const c_char, mode_t, c_int) -> c_int;
@@ -18,7 +17,6 @@ crate::as_libc! {
     chown: unsafe extern "C" fn(*const c_char, uid_t, gid_t) -> c_int;
     lchown: unsafe extern "C" fn(*const c_char, uid_t, gid_t) -> c_int;
     fchownat: unsafe extern "C" fn(c_int, *const c_char, uid_t, gid_t, c_int) -> c_int;
-    utimensat: unsafe extern "C" fn(c_int, *const c_char, *const timespec, c_int) -> c_int;
 }
 
 /// `chmod(2)`.
@@ -69,18 +67,5 @@ pub extern "C" fn fchownat(dir: c_int, path: *const c_char, uid: uid_t, gid: gid
         let args = [dir as usize, path.expose_provenance(), uid as usize, gid as usize, flags as usize, 0];
         // SAFETY: the kernel reads the path, and refuses it where it cannot.
         unsafe { raw::call6(libc::SYS_fchownat, args) }.map(drop)
-    }))
-}
-
-/// `utimensat(2)`. Without a path it is `futimens`, to the kernel; glibc refuses that (sysdeps/unix/sysv/linux/utimensat.c).
-#[unsafe(no_mangle)]
-pub extern "C" fn utimensat(dir: c_int, path: *const c_char, times: *const timespec, flags: c_int) -> c_int {
-    if path.is_null() {
-        return errno::done(Err(Errno::EINVAL));
-    }
-    errno::done(change(dir, path, |dir, path| {
-        let args = [dir as usize, path.expose_provenance(), times.expose_provenance(), flags as usize];
-        // SAFETY: the kernel reads the path and the times, and refuses them where it cannot.
-        unsafe { raw::call(libc::SYS_utimensat, args) }.map(drop)
     }))
 }
