@@ -2,7 +2,9 @@
 #include "objects.h"
 
 #include <dirent.h>
+#include <sys/mount.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
@@ -570,6 +572,26 @@ CASE(at_functions_with_absolute_paths) {
     TRY(unlinkat(dir, D "file", 0));
     tell_listing("/dev/shm");
     tell_path("/run/file");
+}
+
+/* Made by a system call, such a file is outside the store, and there all the same. The world's own /dev/shm stays
+   as it was. */
+CASE(names_that_are_outside_too) {
+    if (unshare(CLONE_NEWNS) < 0 || mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777") < 0) skip("no mounts here");
+    TRY(syscall(SYS_mknodat, AT_FDCWD, D "file", S_IFREG | 0600, 0));
+    close(object("/file", O_RDWR | O_CREAT, 0600));
+    int lowest = dup(1);
+    need(lowest >= 0 && close(lowest) == 0, "a number");
+    int fd = open(D "file", O_RDONLY);
+    say("the lowest: %d", fd == lowest);
+    fd = open("/dev/shm", O_RDONLY | O_DIRECTORY);
+    say("the next: %d", fd == lowest + 1);
+    TRY(syscall(SYS_mknodat, AT_FDCWD, D "fifo", S_IFIFO | 0600, 0));
+    object("/fifo", O_RDWR | O_CREAT, 0600);
+    fd = open(D "fifo", O_RDONLY);
+    say("a FIFO waits for nobody: %d", fd >= 0);
+    FILE *stream = fopen(D "fifo", "r");
+    say("nor does its stream: %d", stream != NULL);
 }
 
 CASE(spellings) {

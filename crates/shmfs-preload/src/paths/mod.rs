@@ -1,8 +1,8 @@
 //! Functions on paths: what lies below /dev/shm is the store's, every other path the kernel's.
 //!
 //! A function that only looks asks the kernel about the program's own path first, which then has read it to its end:
-//! it is compared at no further system call, and a bad pointer stays `EFAULT`. A function that changes something
-//! compares first, and asks the kernel whether it can read the path.
+//! it is compared at no further system call, and a bad pointer stays `EFAULT`. A function that opens or changes
+//! something compares first, and asks the kernel whether it can read the path.
 //!
 //! A name of the store is looked up by the kernel too, in the root of the store's hidden tmpfs, with the rights of
 //! the caller. There are no directories below it.
