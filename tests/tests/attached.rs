@@ -5,6 +5,7 @@
 
 use shmfs_tests::{DevShm, LIMIT, Setting, compile, is_root, run, skip};
 use std::fs;
+use std::path::Path;
 
 /// Makes a user of a program that has no privilege and no groups.
 const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -117,6 +118,61 @@ ls -A \"$D\"";
     let expected = "made in the first\nmade in the first\nmade without a mount\nd\nl\nx\ny\nhead: error writing \
          'standard output': No space left on device\n4\n";
     assert_eq!(said, expected);
+}
+
+/// What no object can be; none of it goes by way of the store.
+const NO_OBJECTS: &str = "\
+D=/dev/shm; exec 2>&1
+mkdir $D/d && echo 'in a folder' >$D/d/f && mv $D/d/f $D/g && \"$0/by_name\" get /g
+ln -s g $D/l && cat $D/l && ln $D/g $D/d/h && stat -c %h $D/g && ls -A $D
+echo ' and longer' >>$D/l; cat $D/g; rm $D/d/h $D/l; rmdir $D/d
+mkfifo $D/p; echo 'through a FIFO' >$D/p & cat <$D/p; wait; echo again | tee $D/p & cat $D/p; wait
+\"$0/by_name\" put /o 'an object'; mv $D/o $D/n; \"$0/by_name\" get /n; \"$0/by_name\" get /o
+T=$(mktemp -d $D/XXXXXX) && echo x >$(mktemp $T/XXXXXX) && cat $T/* && rm -r $T
+rm $D/*; ls -A $D; \"$0/by_name\" get /n";
+
+const NOT_BY_OBJECTS: &str = "\
+in a folder
+
+in a folder
+2
+d
+g
+l
+in a folder
+ and longer
+through a FIFO
+again
+again
+an object
+shm_open: No such file or directory
+x
+shm_open: No such file or directory
+";
+
+#[test]
+fn at_dev_shm_the_kernel_does_what_no_object_can() {
+    let setting = prepared!("attached-kernel");
+    let users: &[&[&str]] = if is_root() { &[&[], &NOBODY] } else { &[&[]] };
+    for by in users {
+        let (outcome, _) = setting.serve(by, &["--size", "64M", "--mount", "/dev/shm"], NO_OBJECTS);
+        assert_eq!(outcome.stdout, NOT_BY_OBJECTS, "by {by:?}");
+    }
+}
+
+#[test]
+fn and_where_the_store_is_mounted_by_fuse() {
+    let setting = prepared!("attached-fuse");
+    if !is_root() || !Path::new("/dev/fuse").exists() {
+        skip!("mounting by FUSE: that needs root and /dev/fuse");
+    }
+    let script = "
+\"$0/shm\" mount --store fused -o nosysv /dev/shm >/dev/null || exit
+\"$0/shm\" run --store fused -- sh -c \"$1\" \"$0\"
+\"$0/shm\" umount /dev/shm";
+    let mut command = setting.world().command("sh");
+    command.args(["-c", script]).arg(setting.scratch().path()).arg(NO_OBJECTS);
+    assert_eq!(run(&mut command, LIMIT).stdout, NOT_BY_OBJECTS);
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn checked_at(real: &Next, name: &CStr, dir: c_int, path: *const c_char, flags: 
 }
 
 fn opened(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
-    if let Some(place) = paths::asked(dir, path)
+    if let Some(place) = paths::opened(dir, path)
         && let Some(served) = paths::open::serve(place, flags, mode)
     {
         return errno::number(served);

@@ -72,7 +72,7 @@ fn reopened(
     let Some(real) = (unsafe { real.function::<Freopen>(name) }) else {
         return on_descriptor(Err(Errno::ENOSYS), mode);
     };
-    let Some(place) = paths::asked(libc::AT_FDCWD, path) else {
+    let Some(place) = paths::opened(libc::AT_FDCWD, path) else {
         // SAFETY: the arguments are the program's own, for this very function.
         return unsafe { real(path, mode, stream) };
     };
@@ -104,7 +104,7 @@ fn served(place: Place, mode: *const c_char) -> Result<c_int, Errno> {
 
 fn stream(real: &Next, name: &CStr, path: *const c_char, mode: *const c_char) -> *mut FILE {
     // A path that cannot be read, or is too long to be one of the four, is libc's to judge.
-    if let Some(place) = paths::asked(libc::AT_FDCWD, path) {
+    if let Some(place) = paths::opened(libc::AT_FDCWD, path) {
         return on_descriptor(served(place, mode), mode);
     }
     let file = Text::<PATH_BYTES>::read_start(path).ok().and_then(|text| proc::file(text.as_bytes()));

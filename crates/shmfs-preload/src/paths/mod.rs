@@ -19,6 +19,7 @@ pub mod attributes;
 pub mod listing;
 pub mod names;
 pub mod open;
+mod own;
 pub mod owner;
 pub mod refused;
 pub mod stat;
@@ -51,9 +52,19 @@ pub enum Place {
 /// Whether this process has opened the directory itself: then names relative to such a descriptor are the store's.
 static LISTED: AtomicBool = AtomicBool::new(false);
 
-/// The place that a path leads to, if it is the store's. The kernel is asked whether the path can be read; one that
-/// cannot is the kernel's to refuse.
+/// The place that a path leads to, if it is the store's and the kernel must not be asked about it. The kernel is asked
+/// whether the path can be read; one that cannot is the kernel's to refuse.
 pub fn asked(dir: c_int, path: *const c_char) -> Option<Place> {
+    found(dir, path).filter(|_| !own::is_mounted())
+}
+
+/// As [`asked`], for opening: where the store's own tmpfs is mounted, files that are in it or may be made are the
+/// store's all the same, so that it charges and counts them.
+pub fn opened(dir: c_int, path: *const c_char) -> Option<Place> {
+    found(dir, path).filter(|place| !own::is_mounted() || own::is_file(*place))
+}
+
+fn found(dir: c_int, path: *const c_char) -> Option<Place> {
     let start = path.addr();
     let byte = |at: *const c_char| {
         if at.addr() == start || at.addr().is_multiple_of(pointer::PAGE) {
@@ -79,7 +90,7 @@ pub unsafe fn known(path: *const c_char) -> Option<Place> {
         return None;
     }
     // SAFETY: no earlier byte was the NUL, so the caller vouches for this one.
-    place(path, |at| Some(unsafe { at.cast::<u8>().read_volatile() }))
+    place(path, |at| Some(unsafe { at.cast::<u8>().read_volatile() })).filter(|_| !own::is_mounted())
 }
 
 fn place(path: *const c_char, byte: impl Fn(*const c_char) -> Option<u8>) -> Option<Place> {

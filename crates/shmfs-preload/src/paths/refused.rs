@@ -1,4 +1,5 @@
-//! What a store does not have below /dev/shm: directories, symbolic links, FIFOs and devices: `EPERM`.
+//! What a store does not have below /dev/shm, unless its own tmpfs is mounted there: directories, symbolic links,
+//! FIFOs and devices: `EPERM`.
 //!
 //! Owns: the C signatures.
 //! Leaves to others: the same calls elsewhere (the kernel).

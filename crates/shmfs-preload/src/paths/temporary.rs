@@ -4,7 +4,7 @@
 //! Leaves to others: templates elsewhere (libc).
 //! Not done: `mkdtemp` below /dev/shm, refused with `EPERM`; `mktemp` and `tempnam`.
 
-use super::{Place, Room, asked, component, open};
+use super::{Place, Room, asked, component, open, opened};
 use crate::{errno, next::Next, pointer::Text, raw};
 use core::{ffi::CStr, ptr};
 use libc::{c_char, c_int};
@@ -98,7 +98,7 @@ pub extern "C" fn mkdtemp(template: *mut c_char) -> *mut c_char {
 fn made(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int {
     static REAL: Next = Next::new();
     const NAME: &CStr = c"mkostemps";
-    match asked(libc::AT_FDCWD, template) {
+    match opened(libc::AT_FDCWD, template) {
         Some(Place::Below(name)) => errno::number(invented(name.cast_mut(), suffix, flags)),
         // SAFETY: libc's function of that name has this type, see `as_libc` above.
         _ => match unsafe { REAL.function::<Suffixed>(NAME) } {

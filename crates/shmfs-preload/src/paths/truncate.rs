@@ -3,7 +3,7 @@
 //! Owns: the C signatures.
 //! Leaves to others: the charge (the client).
 
-use super::{Place, asked, kernel_open};
+use super::{Place, kernel_open, opened};
 use crate::{CLIENT, errno, raw};
 use libc::{c_char, c_int, off_t, off64_t};
 use shmfs_abi::Errno;
@@ -16,7 +16,7 @@ crate::as_libc! {
 /// `truncate(2)`.
 #[unsafe(no_mangle)]
 pub extern "C" fn truncate(path: *const c_char, len: off_t) -> c_int {
-    errno::done(match asked(libc::AT_FDCWD, path) {
+    errno::done(match opened(libc::AT_FDCWD, path) {
         Some(Place::Below(name)) if len >= 0 => resized(name, len),
         _ => {
             let args = [path.expose_provenance(), len as usize, 0, 0];
