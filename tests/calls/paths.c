@@ -16,6 +16,9 @@
 #endif
 #define D "/dev/shm/"
 
+/* What `realpath` is in programs built with _FORTIFY_SOURCE. */
+char *__realpath_chk(const char *path, char *to, size_t room);
+
 static void make(const char *path, const char *content) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
     need(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content), "a file");
@@ -730,6 +733,75 @@ CASE(times_in_all_their_forms) {
     int dir = open("/dev/shm", O_RDONLY | O_DIRECTORY);
     TRY(futimesat(dir, "file", pair));
     tell_times(D "file");
+}
+
+static void set_attribute(void) {
+    TRY(setxattr(D "file", "user.b", "x", 1, 0));
+    TRY(removexattr(D "file", "user.b"));
+}
+
+CASE(setting_attributes) {
+    make(D "file", "x");
+    char value[100] = "";
+    TRY(setxattr(D "file", "user.a", "one", 4, 0));
+    TRY(setxattr(D "file", "user.a", "one", 4, XATTR_CREATE));
+    TRY(lsetxattr(D "file", "user.b", "second", 7, XATTR_CREATE));
+    TRY(getxattr(D "file", "user.a", value, sizeof value));
+    say("%s", value);
+    TRY(lgetxattr(D "file", "user.b", value, sizeof value));
+    say("%s", value);
+    TRY(getxattr(D "file", "user.b", value, 2));
+    TRY(listxattr(D "file", NULL, 0));
+    TRY(fgetxattr(open(D "file", O_RDONLY), "user.a", value, sizeof value));
+    TRY(removexattr(D "file", "user.a"));
+    TRY(lremovexattr(D "file", "user.a"));
+    TRY(llistxattr(D "file", NULL, 0));
+    TRY(setxattr(D "file", "none", "x", 1, 0));
+    TRY(setxattr(D "absent", "user.a", "x", 1, 0));
+    TRY(removexattr(D "absent", "user.a"));
+    TRY(lsetxattr(vacancy(1), "user.a", "x", 1, 0));
+    need_users();
+    chmod(D "file", 0600);
+    as_stranger(set_attribute);
+}
+
+static void tell_resolved(const char *path) {
+    char room[PATH_MAX] = "untouched";
+    errno = UNTOUCHED;
+    char *given = realpath(path, room);
+    say("%s: %s, %s, errno %s", path, given ? "resolved" : "not", room, given ? "untouched" : error_name(errno));
+    char *fresh = canonicalize_file_name(path);
+    say("  %s", fresh ? fresh : error_name(errno));
+    free(fresh);
+}
+
+CASE(resolved_paths) {
+    make(D "file", "x");
+    tell_resolved(D "file");
+    tell_resolved("/dev/shm/.//file");
+    tell_resolved("/dev/shm");
+    tell_resolved(D);
+    tell_resolved(D "absent");
+    tell_resolved(D "file/");
+    tell_resolved(D "file/beyond");
+    tell_resolved(D "absent/beyond");
+    tell_resolved("/dev/null");
+    tell_resolved("/run/absent");
+    char *(*volatile checked)(const char *, char *, size_t) = __realpath_chk;
+    char room[PATH_MAX];
+    say("%s", checked(D "file", room, sizeof room));
+}
+
+CASE(limits_of_paths) {
+    make(D "file", "x");
+    int names[] = {_PC_LINK_MAX, _PC_NAME_MAX, _PC_PATH_MAX, _PC_PIPE_BUF, _PC_CHOWN_RESTRICTED, _PC_NO_TRUNC,
+                   _PC_FILESIZEBITS, _PC_REC_XFER_ALIGN, _PC_ASYNC_IO, _PC_2_SYMLINKS, -1};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        say("%d", names[i]);
+        TRY(pathconf(D "file", names[i]));
+        TRY(pathconf(D "absent", names[i]));
+        TRY(pathconf("/dev/shm", names[i]));
+    }
 }
 
 CASE(descriptors_closed_by_the_program) {

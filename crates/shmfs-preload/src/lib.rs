@@ -1,7 +1,7 @@
 //! The C symbols of shmfs, for programs that are not changed: loaded into them by `LD_PRELOAD`.
 //!
 //! A door takes the program's arguments, calls the client and sets errno; it decides nothing, allocates nothing
-//! from the program's heap and prints nothing. Nothing runs before the first call.
+//! from the program's heap (but for what the program is to free) and prints nothing. Nothing runs before the first call.
 //!
 //! Owns: the symbols, their C signatures, access to memory that the program names (`pointer`).
 //! Leaves to others: the conversation with the broker, mappings, attach counts (`shmfs-client`).

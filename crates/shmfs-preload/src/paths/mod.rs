@@ -10,8 +10,8 @@
 //! Owns: which paths are the store's.
 //! Leaves to others: the changes of names (the client, the engine).
 //! Not done: relative paths after `chdir`, paths by way of symbolic links or `..`, which are the kernel's own;
-//! functions of libc that open paths inside it (`realpath`, `glob`, `ftw`); `exec`, `dlopen`, sockets and `inotify`
-//! below /dev/shm. Where the store has no hidden tmpfs, only opening, creating and unlinking are served, and the
+//! functions of libc that look paths up inside it (`glob`, `ftw`, `fts`); `exec`, `posix_spawn`, `dlopen`, sockets and
+//! `inotify` below /dev/shm. Where the store has no hidden tmpfs, only opening, creating and unlinking are served, and the
 //! others fail with `ENOSYS`. Another preloaded library's functions of these names are not seen.
 
 pub mod access;
@@ -22,6 +22,7 @@ pub mod open;
 mod own;
 pub mod owner;
 pub mod refused;
+pub mod resolved;
 pub mod stat;
 pub mod statfs;
 pub mod temporary;
