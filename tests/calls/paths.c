@@ -613,6 +613,41 @@ CASE(spellings) {
     tell_listing("/dev/shm");
 }
 
+CASE(spellings_of_the_directory) {
+    const char *directories[] = {"//dev//shm//", "/./dev/./shm/", "/dev/../dev/shm/", "/../dev/shm/",
+                                 "/dev/shm/../shm/", "/dev/shm/../../dev/./shm//./", "/dev/shm/../../../dev/shm/"};
+    char path[100], other[100], room[PATH_MAX] = "";
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        struct stat s;
+        snprintf(path, sizeof path, "%sfile", directories[i]);
+        snprintf(other, sizeof other, "%sother", directories[i]);
+        say("%s", path);
+        FD(open(path, O_RDWR | O_CREAT | O_EXCL, 0600));
+        tell_path(D "file");
+        tell_content(path);
+        TRY(rename(path, other));
+        TRY(access(other, F_OK));
+        say("%s", realpath(other, room));
+        TRY(stat(directories[i], &s));
+        TRY(mkdir(other, 0700));
+        tell_listing(directories[i]);
+        TRY(unlink(other));
+    }
+    FD(shm_open("/file", O_RDWR | O_CREAT, 0600));
+    const char *others[] = {"/dev/file", "/dev/shm/../file", "/dev/shmfile", "/dev/.shm/file", "/dev/shm../file",
+                            "/dev.//shm/file", "/..dev/shm/file", "dev/shm/file", "./dev/shm/file", "/dev/null/shm/file", "/dev/..", ""};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        errno = UNTOUCHED;
+        say("%s: %d %s", others[i], access(others[i], F_OK), error_name(errno));
+    }
+    need(chdir("/") == 0, "chdir");
+    int top = open("/", O_RDONLY | O_DIRECTORY), dir = open("/dev/shm", O_RDONLY | O_DIRECTORY);
+    FD(openat(top, "//dev/shm/file", O_RDONLY));
+    FD(openat(dir, "./file", O_RDONLY));
+    FD(openat(dir, "../shm/file", O_RDONLY));
+    FD(openat(dir, "", O_RDONLY));
+}
+
 CASE(what_is_no_directory) {
     make(D "file", "x");
     struct stat s;

@@ -9,7 +9,7 @@
 //!
 //! Owns: which paths are the store's.
 //! Leaves to others: the changes of names (the client, the engine).
-//! Not done: relative paths after `chdir`, paths by way of symbolic links or `..`, which are the kernel's own;
+//! Not done: relative paths after `chdir`, paths by way of symbolic links or other folders and `..`, which are the kernel's;
 //! functions of libc that look paths up inside it (`glob`, `ftw`, `fts`); `exec`, `posix_spawn`, `dlopen`, sockets and
 //! `inotify` below /dev/shm. Where the store has no hidden tmpfs, only opening, creating and unlinking are served, and the
 //! others fail with `ENOSYS`. Another preloaded library's functions of these names are not seen.
@@ -75,8 +75,9 @@ fn found(dir: c_int, path: *const c_char) -> Option<Place> {
         Some(unsafe { at.cast::<u8>().read_volatile() })
     };
     if byte(path)? != b'/' {
-        let relative = dir != libc::AT_FDCWD && LISTED.load(Relaxed) && CLIENT.is_root(dir);
-        return if relative { below(path, byte) } else { None };
+        let relative =
+            byte(path)? != 0 && dir != libc::AT_FDCWD && LISTED.load(Relaxed) && CLIENT.is_root(dir);
+        return if relative { walked(Folder::DevShm, path, byte) } else { None };
     }
     place(path, byte)
 }
@@ -94,37 +95,58 @@ pub unsafe fn known(path: *const c_char) -> Option<Place> {
     place(path, |at| Some(unsafe { at.cast::<u8>().read_volatile() })).filter(|_| !own::is_mounted())
 }
 
-fn place(path: *const c_char, byte: impl Fn(*const c_char) -> Option<u8>) -> Option<Place> {
-    for (index, expected) in DIRECTORY.iter().enumerate() {
-        if byte(path.wrapping_add(index))? != *expected {
-            return None;
-        }
-    }
-    let rest = path.wrapping_add(DIRECTORY.len());
-    match byte(rest)? {
-        0 => Some(Place::Root),
-        b'/' => below(rest, byte),
-        _ => None,
-    }
+/// The folders on the way to the store's files. None of them is a link, so `..` leads back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Folder {
+    Top,
+    Dev,
+    DevShm,
 }
 
-/// What is left after slashes and components `.`. What begins with `..` leaves the directory again.
-fn below(rest: *const c_char, byte: impl Fn(*const c_char) -> Option<u8>) -> Option<Place> {
-    let mut at = rest;
+/// The place of an absolute path.
+fn place(path: *const c_char, byte: impl Fn(*const c_char) -> Option<u8>) -> Option<Place> {
+    if byte(path)? == b'/' { walked(Folder::Top, path, byte) } else { None }
+}
+
+/// Goes from `folder` along the path, as far as its text alone says where it leads. Most paths of others end it
+/// at their second byte.
+fn walked(
+    mut folder: Folder,
+    path: *const c_char,
+    byte: impl Fn(*const c_char) -> Option<u8>,
+) -> Option<Place> {
+    let mut at = path;
     for _ in 0..STRING_BYTES {
-        match byte(at)? {
-            0 => return Some(Place::Root),
-            b'/' => at = at.wrapping_add(1),
-            b'.' => match byte(at.wrapping_add(1))? {
-                0 => return Some(Place::Root),
-                b'/' => at = at.wrapping_add(2),
-                b'.' if matches!(byte(at.wrapping_add(2))?, 0 | b'/') => return None,
-                _ => return Some(Place::Below(at)),
-            },
-            _ => return Some(Place::Below(at)),
+        match (byte(at)?, folder) {
+            (0, Folder::DevShm) => return Some(Place::Root),
+            (0, _) => return None,
+            (b'/', _) => at = at.wrapping_add(1),
+            (b'.', _) if after(at, b".", &byte).is_some() => at = at.wrapping_add(1),
+            (b'.', _) if after(at, b"..", &byte).is_some() => {
+                folder = if folder == Folder::DevShm { Folder::Dev } else { Folder::Top };
+                at = at.wrapping_add(2);
+            }
+            (_, Folder::Top) => (folder, at) = (Folder::Dev, after(at, b"dev", &byte)?),
+            (_, Folder::Dev) => (folder, at) = (Folder::DevShm, after(at, b"shm", &byte)?),
+            (_, Folder::DevShm) => return Some(Place::Below(at)),
         }
     }
     None
+}
+
+/// What follows a component, if it is this one.
+fn after(
+    at: *const c_char,
+    component: &[u8],
+    byte: &impl Fn(*const c_char) -> Option<u8>,
+) -> Option<*const c_char> {
+    for (index, expected) in component.iter().enumerate() {
+        if byte(at.wrapping_add(index))? != *expected {
+            return None;
+        }
+    }
+    let end = at.wrapping_add(component.len());
+    matches!(byte(end)?, 0 | b'/').then_some(end)
 }
 
 /// Whether the kernel has read a path to its end when a call on it ended so.
