@@ -597,6 +597,27 @@ CASE(names_that_are_outside_too) {
     say("nor does its stream: %d", stream != NULL);
 }
 
+CASE(streams_opened_again) {
+    make(D "file", "contents");
+    char text[20] = "";
+    close(0);
+    say("stdin: %d", freopen(D "file", "r", stdin) == stdin);
+    say("%d: %s", fileno(stdin), fgets(text, sizeof text, stdin) ? text : "nothing");
+    say("once more: %d", freopen(D "file", "r", stdin) == stdin);
+    say("%d: %s", fileno(stdin), fgets(text, sizeof text, stdin) ? text : "nothing");
+    FILE *stream = fopen("/run/file", "w");
+    need(stream != NULL, "a stream");
+    int number = fileno(stream);
+    close(number);
+    say("written: %d", freopen(D "other", "w", stream) == stream);
+    say("its number: %d", fileno(stream) == number);
+    fputs("more", stream);
+    say("%d", fclose(stream));
+    tell_content(D "other");
+    say("absent: %d", freopen(D "absent", "r", stdin) == NULL);
+    say("%s", error_name(errno));
+}
+
 CASE(spellings) {
     FD(open("/dev/shm//twice", O_RDWR | O_CREAT, 0600));
     FD(open("/dev/shm/./dot", O_RDWR | O_CREAT, 0600));

@@ -76,6 +76,8 @@ fn reopened(
         // SAFETY: the arguments are the program's own, for this very function.
         return unsafe { real(path, mode, stream) };
     };
+    // SAFETY: the stream is the program's own.
+    let number = unsafe { libc::fileno(stream) };
     let fd = match served(place, mode) {
         Ok(fd) => fd,
         Err(refused) => {
@@ -90,7 +92,10 @@ fn reopened(
     letters.iter_mut().filter(|letter| **letter == b'x').for_each(|letter| *letter = b'b');
     // SAFETY: both strings end in NUL; the stream is the program's own.
     let stream = unsafe { real(FdPath::new(fd).as_ptr(), letters.as_ptr().cast(), stream) };
-    raw::close(fd);
+    // A stream whose number was closed has it again by now.
+    if fd != number {
+        raw::close(fd);
+    }
     stream
 }
 
