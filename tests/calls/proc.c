@@ -115,6 +115,40 @@ CASE(limits) {
     }
 }
 
+static void tell_what(const char *how, const struct stat *of, const struct stat *s) {
+    say("%s: same file %d, mode %o, size %ld, owner %u:%u", how, of->st_dev == s->st_dev && of->st_ino == s->st_ino,
+        s->st_mode, (long)s->st_size, s->st_uid, s->st_gid);
+}
+
+CASE(descriptors_look_like_the_files) {
+    const char *paths[] = {"/proc/sysvipc/shm", "/proc/sys/kernel/shmmax", "/proc/sys/kernel/shm_rmid_forced"};
+    segment(4096, 0600);
+    for (int i = 0; i < 3; i++) {
+        struct stat of, s;
+        struct statx x;
+        say("%s", paths[i]);
+        need(stat(paths[i], &of) == 0, "stat");
+        tell_what("by path", &of, &of);
+        int fd = FD(open(paths[i], O_RDONLY));
+        TRY(fstat(fd, &s));
+        tell_what("fstat", &of, &s);
+        memset(&s, 0, sizeof s);
+        TRY(fstatat(fd, "", &s, AT_EMPTY_PATH));
+        tell_what("fstatat", &of, &s);
+        TRY(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x));
+        say("statx: same file %d, mode %o, size %lu", x.stx_ino == of.st_ino, x.stx_mode, (unsigned long)x.stx_size);
+        FILE *file = fopen(paths[i], "r");
+        need(file && fstat(fileno(file), &s) == 0, "a stream");
+        tell_what("a stream", &of, &s);
+    }
+}
+
+CASE(copied_by_cp) {
+    segment(4096, 0600);
+    TRY(system("cp /proc/sysvipc/shm /run/copy && cat /proc/sysvipc/shm | cmp - /run/copy"));
+    TRY(system("cp /proc/sys/kernel/shmmax /run/copy && cat /run/copy"));
+}
+
 CASE(other_files_are_the_kernels) {
     char text[4096];
     FILE *file = fopen("/proc/sysvipc/sem", "r");

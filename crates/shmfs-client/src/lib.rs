@@ -38,6 +38,7 @@ mod sysv;
 mod visitor;
 
 pub use client::Client;
+pub use proc_file::PROC_FILES;
 pub use settings::{DIR_BYTES, Settings};
 pub use shmfs_wire::Refused;
 pub use visitor::Visitor;

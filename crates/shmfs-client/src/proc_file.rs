@@ -5,21 +5,24 @@
 //! Not done: other spellings of the same paths.
 
 use crate::{Client, ask::unexpected};
+use core::ffi::CStr;
 use shmfs_abi::{Call, Errno, ProcFile, Reply};
 use shmfs_sys::OwnedFd;
+
+/// The files and their paths.
+pub const PROC_FILES: [(&CStr, ProcFile); 6] = [
+    (c"/proc/sysvipc/shm", ProcFile::SysvipcShm),
+    (c"/proc/sys/kernel/shmmax", ProcFile::Shmmax),
+    (c"/proc/sys/kernel/shmall", ProcFile::Shmall),
+    (c"/proc/sys/kernel/shmmni", ProcFile::Shmmni),
+    (c"/proc/sys/kernel/shm_rmid_forced", ProcFile::ShmRmidForced),
+    (c"/proc/sys/kernel/shm_next_id", ProcFile::ShmNextId),
+];
 
 impl Client {
     /// Which of those files `path` is.
     pub fn proc_file(&self, path: &[u8]) -> Option<ProcFile> {
-        match path {
-            b"/proc/sysvipc/shm" => Some(ProcFile::SysvipcShm),
-            b"/proc/sys/kernel/shmmax" => Some(ProcFile::Shmmax),
-            b"/proc/sys/kernel/shmall" => Some(ProcFile::Shmall),
-            b"/proc/sys/kernel/shmmni" => Some(ProcFile::Shmmni),
-            b"/proc/sys/kernel/shm_rmid_forced" => Some(ProcFile::ShmRmidForced),
-            b"/proc/sys/kernel/shm_next_id" => Some(ProcFile::ShmNextId),
-            _ => None,
-        }
+        PROC_FILES.iter().find(|(of, _)| of.to_bytes() == path).map(|(_, file)| *file)
     }
 
     /// A descriptor of such a file's text, as the store sees it now; close-on-exec.

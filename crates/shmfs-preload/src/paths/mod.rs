@@ -21,8 +21,10 @@ pub mod names;
 pub mod open;
 mod own;
 pub mod owner;
+mod place;
 pub mod refused;
 pub mod resolved;
+mod shown;
 pub mod stat;
 pub mod statfs;
 pub mod temporary;
@@ -36,19 +38,9 @@ use crate::{
 };
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use libc::{c_char, c_int};
+pub use place::Place;
+use place::{Folder, place, walked};
 use shmfs_abi::Errno;
-
-/// The directory, without its slash.
-const DIRECTORY: &[u8] = b"/dev/shm";
-
-/// What a path of the store leads to.
-#[derive(Clone, Copy)]
-pub enum Place {
-    /// The directory itself.
-    Root,
-    /// What is in it: the rest of the program's own string, to be looked up there.
-    Below(*const c_char),
-}
 
 /// Whether this process has opened the directory itself: then names relative to such a descriptor are the store's.
 static LISTED: AtomicBool = AtomicBool::new(false);
@@ -92,61 +84,9 @@ pub unsafe fn known(path: *const c_char) -> Option<Place> {
         return None;
     }
     // SAFETY: no earlier byte was the NUL, so the caller vouches for this one.
-    place(path, |at| Some(unsafe { at.cast::<u8>().read_volatile() })).filter(|_| !own::is_mounted())
-}
-
-/// The folders on the way to the store's files. None of them is a link, so `..` leads back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Folder {
-    Top,
-    Dev,
-    DevShm,
-}
-
-/// The place of an absolute path.
-fn place(path: *const c_char, byte: impl Fn(*const c_char) -> Option<u8>) -> Option<Place> {
-    if byte(path)? == b'/' { walked(Folder::Top, path, byte) } else { None }
-}
-
-/// Goes from `folder` along the path, as far as its text alone says where it leads. Most paths of others end it
-/// at their second byte.
-fn walked(
-    mut folder: Folder,
-    path: *const c_char,
-    byte: impl Fn(*const c_char) -> Option<u8>,
-) -> Option<Place> {
-    let mut at = path;
-    for _ in 0..STRING_BYTES {
-        match (byte(at)?, folder) {
-            (0, Folder::DevShm) => return Some(Place::Root),
-            (0, _) => return None,
-            (b'/', _) => at = at.wrapping_add(1),
-            (b'.', _) if after(at, b".", &byte).is_some() => at = at.wrapping_add(1),
-            (b'.', _) if after(at, b"..", &byte).is_some() => {
-                folder = if folder == Folder::DevShm { Folder::Dev } else { Folder::Top };
-                at = at.wrapping_add(2);
-            }
-            (_, Folder::Top) => (folder, at) = (Folder::Dev, after(at, b"dev", &byte)?),
-            (_, Folder::Dev) => (folder, at) = (Folder::DevShm, after(at, b"shm", &byte)?),
-            (_, Folder::DevShm) => return Some(Place::Below(at)),
-        }
-    }
-    None
-}
-
-/// What follows a component, if it is this one.
-fn after(
-    at: *const c_char,
-    component: &[u8],
-    byte: &impl Fn(*const c_char) -> Option<u8>,
-) -> Option<*const c_char> {
-    for (index, expected) in component.iter().enumerate() {
-        if byte(at.wrapping_add(index))? != *expected {
-            return None;
-        }
-    }
-    let end = at.wrapping_add(component.len());
-    matches!(byte(end)?, 0 | b'/').then_some(end)
+    let place = place(path, |at| Some(unsafe { at.cast::<u8>().read_volatile() }));
+    // The directory itself is looked at without a store.
+    place.filter(|place| matches!(place, Place::Root) || !own::is_mounted())
 }
 
 /// Whether the kernel has read a path to its end when a call on it ended so.

@@ -4,7 +4,7 @@
 //! Owns: the C signatures.
 //! Leaves to others: other paths, the limits (libc).
 
-use super::{DIRECTORY, Place, asked, attributes::on_file, exists};
+use super::{Place, asked, attributes::on_file, exists};
 use crate::{
     CLIENT, errno,
     next::Next,
@@ -13,6 +13,9 @@ use crate::{
 use core::ptr;
 use libc::{c_char, c_int, c_long, size_t};
 use shmfs_abi::Errno;
+
+/// The directory, without its slash.
+const DIRECTORY: &[u8] = b"/dev/shm";
 
 type Realpath = unsafe extern "C" fn(*const c_char, *mut c_char) -> *mut c_char;
 type Checked = unsafe extern "C" fn(*const c_char, *mut c_char, size_t) -> *mut c_char;

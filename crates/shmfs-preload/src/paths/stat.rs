@@ -1,16 +1,10 @@
-//! `stat` and its like. The files of the store show the device number of /dev/shm, by path and by descriptor.
+//! `stat` and its like.
 //!
-//! Owns: that number, the C signatures.
-//! Leaves to others: everything else that is shown (the kernel).
-//! Not done: a descriptor that came from a store shows its own device number in a process that has never
-//! connected to one.
+//! Owns: the C signatures.
+//! Leaves to others: what is shown in another way than the kernel shows it (`shown`).
 
-use super::look;
-use crate::{CLIENT, errno, raw};
-use core::{
-    mem::MaybeUninit,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use super::{look, shown};
+use crate::{errno, raw};
 use libc::{c_char, c_int, c_uint, stat as Stat, stat64 as Stat64, statx as Statx};
 use shmfs_abi::Errno;
 
@@ -27,9 +21,6 @@ crate::as_libc! {
 }
 
 const _: () = assert!(size_of::<Stat>() == size_of::<Stat64>(), "one structure on 64 bits");
-
-/// The device number of the kernel's /dev/shm, 0 until it was asked.
-static DEV_SHM: AtomicU64 = AtomicU64::new(0);
 
 /// `stat(2)`.
 #[unsafe(no_mangle)]
@@ -61,7 +52,10 @@ pub extern "C" fn fstat(fd: c_int, to: *mut Stat) -> c_int {
     let args = [fd as usize, to.expose_provenance(), 0, 0];
     // SAFETY: the kernel writes the structure, and refuses where it cannot.
     let outcome = unsafe { raw::call(libc::SYS_fstat, args) };
-    errno::done(outcome.map(|_| disguise(to)))
+    errno::done(outcome.map(|_| {
+        shown::file_behind(to);
+        shown::as_dev_shm(to);
+    }))
 }
 
 /// `fstat(2)`.
@@ -157,7 +151,12 @@ pub extern "C" fn statx(
         // SAFETY: the kernel reads the path and writes the structure, and refuses where it cannot.
         unsafe { raw::call6(libc::SYS_statx, args) }
     });
-    errno::done(outcome.map(|_| disguise_extended(to)))
+    errno::done(outcome.map(|_| {
+        if flags & libc::AT_EMPTY_PATH != 0 {
+            shown::file_behind_extended(flags, mask, to);
+        }
+        shown::as_dev_shm_extended(to);
+    }))
 }
 
 /// `_STAT_VER_KERNEL` and `_STAT_VER_LINUX`, one structure on 64 bits (bits/xstatver.h, glibc 2.31).
@@ -166,59 +165,16 @@ fn versioned(version: c_int, call: impl Fn() -> c_int) -> c_int {
 }
 
 fn by_path(dir: c_int, path: *const c_char, to: *mut Stat, flags: c_int) -> Result<(), Errno> {
-    look(dir, path, |dir, path| look_up(dir, path, to, flags)).map(|()| disguise(to))
+    look(dir, path, |dir, path| look_up(dir, path, to, flags))?;
+    if flags & libc::AT_EMPTY_PATH != 0 {
+        shown::file_behind(to);
+    }
+    shown::as_dev_shm(to);
+    Ok(())
 }
 
-fn look_up(dir: c_int, path: *const c_char, to: *mut Stat, flags: c_int) -> Result<(), Errno> {
+pub fn look_up(dir: c_int, path: *const c_char, to: *mut Stat, flags: c_int) -> Result<(), Errno> {
     let args = [dir as usize, path.expose_provenance(), to.expose_provenance(), flags as usize];
     // SAFETY: the kernel reads the path and writes the structure, and refuses where it cannot.
     unsafe { raw::call(libc::SYS_newfstatat, args) }.map(drop)
-}
-
-/// Shows a file of the store as one of /dev/shm. The kernel has just written the structure.
-fn disguise(shown: *mut Stat) {
-    let Some(hidden) = CLIENT.hidden_dev() else { return };
-    // SAFETY: the kernel has just written the structure there.
-    let dev = unsafe { &raw mut (*shown).st_dev };
-    // SAFETY: as above; a program's pointer may be unaligned.
-    if unsafe { dev.read_unaligned() } == hidden {
-        // SAFETY: as above.
-        unsafe { dev.write_unaligned(dev_shm(hidden)) };
-    }
-}
-
-/// As [`disguise`].
-fn disguise_extended(shown: *mut Statx) {
-    let Some(hidden) = CLIENT.hidden_dev() else { return };
-    // SAFETY: the kernel has just written the structure there.
-    let major = unsafe { &raw mut (*shown).stx_dev_major };
-    // SAFETY: as above.
-    let minor = unsafe { &raw mut (*shown).stx_dev_minor };
-    // SAFETY: as above; a program's pointer may be unaligned.
-    let found_major = unsafe { major.read_unaligned() };
-    // SAFETY: as above.
-    let found_minor = unsafe { minor.read_unaligned() };
-    if (found_major, found_minor) == (libc::major(hidden), libc::minor(hidden)) {
-        let dev = dev_shm(hidden);
-        // SAFETY: as above.
-        unsafe { major.write_unaligned(libc::major(dev)) };
-        // SAFETY: as above.
-        unsafe { minor.write_unaligned(libc::minor(dev)) };
-    }
-}
-
-/// The device number of the kernel's /dev/shm, or the store's own where there is none.
-fn dev_shm(hidden: u64) -> u64 {
-    let known = DEV_SHM.load(Relaxed);
-    if known != 0 {
-        return known;
-    }
-    let mut found = MaybeUninit::<Stat>::zeroed();
-    if look_up(libc::AT_FDCWD, c"/dev/shm".as_ptr(), found.as_mut_ptr(), 0).is_err() {
-        return hidden;
-    }
-    // SAFETY: zeroed before, and integers only.
-    let dev = unsafe { found.assume_init() }.st_dev;
-    DEV_SHM.store(dev, Relaxed);
-    dev
 }
