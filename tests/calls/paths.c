@@ -848,6 +848,21 @@ CASE(resolved_paths) {
     say("%s", checked(D "file", room, sizeof room));
 }
 
+CASE(keys_of_paths) {
+    make(D "file", "x");
+    const char *paths[] = {D "file", "/dev/./shm/file", "/dev/shm", "/dev/null"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct stat s;
+        need(stat(paths[i], &s) == 0, "stat");
+        unsigned expected = (unsigned)(s.st_ino & 0xffff) | (unsigned)(s.st_dev & 0xff) << 16 | 0xf7000000U;
+        say("%s: as expected %d", paths[i], (unsigned)ftok(paths[i], 0x1f7) == expected);
+    }
+    TRY(ftok(D "absent", 1));
+    TRY(ftok(vacancy(1), 1));
+    int id = shmget(ftok(D "file", 1), 100, IPC_CREAT | 0600);
+    say("by key: %d", id >= 0 && shmget(ftok(D "file", 1), 0, 0) == id);
+}
+
 CASE(limits_of_paths) {
     make(D "file", "x");
     int names[] = {_PC_LINK_MAX, _PC_NAME_MAX, _PC_PATH_MAX, _PC_PIPE_BUF, _PC_CHOWN_RESTRICTED, _PC_NO_TRUNC,

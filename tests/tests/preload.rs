@@ -55,6 +55,7 @@ const SYMBOLS: &[&str] = &[
     "fstat64",
     "fstatat",
     "fstatat64",
+    "ftok",
     "ftruncate",
     "ftruncate64",
     "futimesat",

@@ -1,11 +1,12 @@
-//! `stat` and its like.
+//! `stat` and its like, and `ftok`, which looks by it inside libc.
 //!
 //! Owns: the C signatures.
 //! Leaves to others: what is shown in another way than the kernel shows it (`shown`).
 
 use super::{look, shown};
 use crate::{errno, raw};
-use libc::{c_char, c_int, c_uint, stat as Stat, stat64 as Stat64, statx as Statx};
+use core::mem::MaybeUninit;
+use libc::{c_char, c_int, c_uint, key_t, stat as Stat, stat64 as Stat64, statx as Statx};
 use shmfs_abi::Errno;
 
 crate::as_libc! {
@@ -17,6 +18,7 @@ crate::as_libc! {
     fstat64: unsafe extern "C" fn(c_int, *mut Stat64) -> c_int;
     fstatat: unsafe extern "C" fn(c_int, *const c_char, *mut Stat, c_int) -> c_int;
     fstatat64: unsafe extern "C" fn(c_int, *const c_char, *mut Stat64, c_int) -> c_int;
+    ftok: unsafe extern "C" fn(*const c_char, c_int) -> key_t;
     statx: unsafe extern "C" fn(c_int, *const c_char, c_int, c_uint, *mut Statx) -> c_int;
 }
 
@@ -157,6 +159,19 @@ pub extern "C" fn statx(
         }
         shown::as_dev_shm_extended(to);
     }))
+}
+
+/// `ftok(3)`: a key of the file's number and device (glibc, sysvipc/ftok.c).
+#[unsafe(no_mangle)]
+pub extern "C" fn ftok(path: *const c_char, project: c_int) -> key_t {
+    let mut found = MaybeUninit::<Stat>::zeroed();
+    if stat(path, found.as_mut_ptr()) < 0 {
+        return -1;
+    }
+    // SAFETY: zeroed before, and integers only.
+    let found = unsafe { found.assume_init() };
+    let (file, device, project) = (found.st_ino & 0xffff, found.st_dev & 0xff, project as u32 & 0xff);
+    (file as u32 | (device as u32) << 16 | project << 24) as key_t
 }
 
 /// `_STAT_VER_KERNEL` and `_STAT_VER_LINUX`, one structure on 64 bits (bits/xstatver.h, glibc 2.31).
