@@ -33,7 +33,7 @@ pub mod truncate;
 
 use crate::{
     CLIENT,
-    pointer::{self, NAME_ROOM, STRING_BYTES, Text},
+    pointer::{self, NAME_ROOM, Text},
     raw,
 };
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};

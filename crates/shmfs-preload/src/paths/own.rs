@@ -9,7 +9,7 @@
 //! Leaves to others: names that change without a call (the broker).
 //! Not done: what is mounted or unmounted at /dev/shm after that look.
 
-use super::Place;
+use super::{Place, Room};
 use crate::{CLIENT, raw};
 use core::{
     ffi::CStr,
@@ -84,7 +84,7 @@ fn is_fuse(path: &CStr) -> bool {
 #[inline(never)]
 pub fn is_file(place: Place) -> bool {
     let Place::Below(name) = place else { return false };
-    if super::component(name).is_err() {
+    if super::component(name, &mut Room::new()).is_err() {
         return false;
     }
     match CLIENT.root().and_then(|root| look_up(root, name)) {
