@@ -3,6 +3,7 @@
 //!
 //! Owns: the C signatures, what the mode's letters mean for a file of the store.
 //! Leaves to others: what is served (`proc`), the stream itself (libc's `fdopen`).
+//! Not done: a character set in the mode (`,ccs=`), which `fdopen` passes over.
 
 use crate::{
     errno,
