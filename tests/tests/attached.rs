@@ -128,6 +128,7 @@ ln -s g $D/l && cat $D/l && ln $D/g $D/d/h && stat -c %h $D/g && ls -A $D
 echo ' and longer' >>$D/l; cat $D/g; rm $D/d/h $D/l; rmdir $D/d
 mkfifo $D/p; echo 'through a FIFO' >$D/p & cat <$D/p; wait; echo again | tee $D/p & cat $D/p; wait
 \"$0/by_name\" put /o 'an object'; mv $D/o $D/n; \"$0/by_name\" get /n; \"$0/by_name\" get /o
+cp /bin/echo $D/e && $D/e 'it runs'; rm $D/e
 T=$(mktemp -d $D/XXXXXX) && echo x >$(mktemp $T/XXXXXX) && cat $T/* && rm -r $T
 rm $D/*; ls -A $D; \"$0/by_name\" get /n";
 
@@ -146,6 +147,7 @@ again
 again
 an object
 shm_open: No such file or directory
+it runs
 x
 shm_open: No such file or directory
 ";

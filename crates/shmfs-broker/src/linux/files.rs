@@ -30,7 +30,8 @@ pub(super) fn make(hidden: Option<&OwnedFd>, wish: &Wish) -> Result<OwnedFd> {
         (Backing::TmpfsFile, Some(hidden)) => {
             let file = in_hidden(hidden, |hidden| hidden.create_unnamed(0o600))?;
             fd::truncate(&file, wish.size)?;
-            file
+            // Kept for reading: nothing that the broker has open for writing can be executed (`ETXTBSY`).
+            fd::reopen(file.as_fd(), OpenFlags::empty())?
         }
         (Backing::SealableMemfd, _) => {
             let file = memfd::create(c"shmfs-anonymous", true)?;
@@ -52,7 +53,7 @@ pub(super) fn make(hidden: Option<&OwnedFd>, wish: &Wish) -> Result<OwnedFd> {
     Ok(file)
 }
 
-/// Sets a file's size. What another program made is held for reading only (`tree`).
+/// Sets a file's size. Files of the hidden tmpfs are held for reading only.
 pub(super) fn truncate(file: &OwnedFd, size: ByteLen) -> Result<()> {
     match fd::truncate(file, size) {
         Err(Errno::EINVAL) if !fd::access(file)?.access().writes() => {
