@@ -100,12 +100,9 @@ impl Server {
         if has_set_id && !is_written && asked.uid != 0 && asked.uid != told.stx_uid {
             return Err(Errno::EPERM);
         }
-        if asked.uid == 0 && is_written {
-            // Root's writes leave the bits, and take the capabilities of the file (`cap_inode_need_killpriv`).
-            return match fs::removexattr(tree::proc_path(file), c"security.capability") {
-                Ok(()) | Err(rustix::io::Errno::NODATA) => Ok(()),
-                Err(error) => Err(errno(error)),
-            };
+        // Root's writes leave the bits, and are announced where they have just taken the file's capabilities.
+        if asked.uid == 0 && is_written && self.uncapped == Some(asked.node) {
+            return Ok(());
         }
         fs::chownat(file, c"", None, None, AtFlags::EMPTY_PATH).map_err(errno)?;
         // Without the group's right to execute the bit goes with strangers to the group only; root stays one of it.

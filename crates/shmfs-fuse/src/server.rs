@@ -77,6 +77,8 @@ pub struct Server {
     pub(crate) device: Box<dyn Device>,
     /// The file that the request before opened, and whether for writing.
     pub(crate) last_opened: Option<(NodeId, bool)>,
+    /// The file whose capabilities the request before took away.
+    pub(crate) uncapped: Option<NodeId>,
     told: Told,
 }
 
@@ -105,7 +107,7 @@ impl Server {
             state.left().for_each(|left| device.backing_close(left));
         }
         state.set_loose(None);
-        Ok(Server { tree, state, pins, device, last_opened: None, told: Told::new() })
+        Ok(Server { tree, state, pins, device, last_opened: None, uncapped: None, told: Told::new() })
     }
 
     /// Answers one whole request. False: there is no reply to it.
@@ -122,6 +124,9 @@ impl Server {
             return false;
         }
         let outcome = self.serve(&mut Request { asked, body, out, face });
+        if asked.opcode != op::REMOVEXATTR {
+            self.uncapped = None;
+        }
         tracing::trace!(?asked, ?outcome, "answered");
         wire::finish(out, header.unique, outcome);
         true

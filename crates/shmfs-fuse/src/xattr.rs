@@ -94,6 +94,7 @@ impl Server {
         let (name, asked) = (request.body.text()?, &request.asked);
         let (_inode, path) = self.with_xattrs(asked)?;
         let is_there = is_there(&path, name);
+        self.uncapped = (name == c"security.capability").then_some(asked.node);
         match self.state.phase(asked.unique) {
             Phase::Done => return Ok(()),
             Phase::Begun([1, _]) if !is_there => {}

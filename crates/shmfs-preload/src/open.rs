@@ -2,7 +2,7 @@
 //!
 //! What lies below /dev/shm is compared first: the kernel may have a file of that name, whose open would take the
 //! lowest descriptor, or wait for the other end of a FIFO. It costs the question whether the path can be read,
-//! less than a tenth of an open; a bad pointer stays `EFAULT`. For the files of /proc the real open comes first: when it
+//! some tenth of an open; a bad pointer stays `EFAULT`. For the files of /proc the real open comes first: when it
 //! succeeds, or finds no such file, the kernel has read the path to its end, and it is compared at no further call.
 //!
 //! The real open is glibc's `__open64`, exported beside `open` and `open64` and the same function on 64 bits
