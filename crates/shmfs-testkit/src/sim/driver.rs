@@ -32,6 +32,9 @@ const MOST_ROUNDS: usize = 6000;
 /// Pauses after which a broker has asked everything that it can have to ask.
 const MOST_PAUSES: u32 = 16;
 
+/// Nanoseconds after which it also looks again at a listener for which it had no descriptor or memory (`crowd`), twice over.
+const LONG_ENOUGH: u64 = 200_000_000;
+
 /// How a broker's work ended for now.
 enum Work<T> {
     Done(T),
@@ -222,16 +225,19 @@ impl Run {
     }
 
     fn settle(&mut self) -> Wrong {
-        let mut idle = 0;
+        let (mut idle, mut since) = (0, 0);
         for _ in 0..MOST_ROUNDS {
             while self.world().move_somebody() {}
             self.world().idle = Idle::No;
             self.turn()?;
             self.complaint()?;
             let world = self.world.borrow();
+            let now = world.kernel.now().as_nanos();
             idle = if world.idle == Idle::No || world.can_anybody_move() { 0 } else { idle + 1 };
+            since = if idle > 1 { since } else { now };
             // Where no watch was to be had, a broker asks again and again.
-            if idle > 0 && (world.idle == Idle::Forever || idle > MOST_PAUSES) {
+            let is_over = idle > MOST_PAUSES && now - since > LONG_ENOUGH;
+            if idle > 0 && (world.idle == Idle::Forever || is_over) {
                 return match world.actors.iter().position(|actor| !actor.rests()) {
                     Some(who) => Err(format!("program {who} is never answered: {:?}", world.actors[who])),
                     None => Ok(()),
